@@ -94,7 +94,7 @@ def _nesting_lines(entity: str, members: np.ndarray, households: np.ndarray) -> 
 
 
 def lengths(data: Dataset) -> Found:
-    """Every variable has the length of its entity (incident 22: hourly wage at household length)."""
+    """Every variable has the length of its entity (incident 22: hourly wage)."""
     lines: list[str] = []
     for name in data.variables:
         entity = data.entity_of(name)

@@ -17,18 +17,17 @@ def judge_benchmark_delta(inputs: JudgeInputs, gate: Gate) -> Measurement:
     below it fails: a file without assets scores exactly $0 on SSI (incident 30).
     """
     output = gate.parameters["output"]
-    spec = _entry(inputs.record("suite"), gate, "the suite")
-    floor = spec["non_vacuity_floor"].get(output, 0.0)
+    floors = _entry(inputs.record("suite"), gate, "the suite")["non_vacuity_floor"]
     ours = _entry(inputs.evidence(), gate, "the candidate's evidence")
     theirs = _entry(inputs.incumbent_evidence(), gate, "the incumbent's evidence")
     candidate, incumbent = ours["delta"][output], theirs["delta"][output]
-    if abs(incumbent) < floor:
+    if vacuous := _below_floor(theirs, floors):
         raise NotJudged(
             "unmeasured",
-            f"the incumbent's effect of {incumbent:,.0f} is below the floor of {floor:,.0f}",
+            f"the reform hardly moves the incumbent: {vacuous}",
             "compare with an incumbent on which this reform has an effect",
         )
-    vacuous = abs(candidate) < floor
+    vacuous = _below_floor(ours, floors)
     return Measurement(
         value=abs(candidate - incumbent),
         reference=incumbent,
@@ -39,8 +38,18 @@ def judge_benchmark_delta(inputs: JudgeInputs, gate: Gate) -> Measurement:
         message=f"effect {candidate / 1e9:+,.3f} bn against {incumbent / 1e9:+,.3f} bn dollars",
         details=(_discrimination(incumbent),),
         remedy="look at the programs listed as contributors",
-        failure=f"vacuous: {candidate:,.0f} is below the floor of {floor:,.0f}" if vacuous else "",
+        failure=f"vacuous: {vacuous}" if vacuous else "",
     )
+
+
+def _below_floor(entry: Mapping[str, Any], floors: Mapping[str, float]) -> str:
+    """Return which effects are below their non-vacuity floor, in words; empty if none is."""
+    low = [
+        f"{name} moves by {entry['delta'][name]:,.0f}, below the floor of {floor:,.0f}"
+        for name, floor in floors.items()
+        if abs(entry["delta"][name]) < floor
+    ]
+    return "; ".join(low)
 
 
 def _entry(record: Mapping[str, Any], gate: Gate, where: str) -> Mapping[str, Any]:

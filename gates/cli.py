@@ -1,0 +1,157 @@
+"""`mpgate`: the one console command. It composes the rooms, so that they never call upwards."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from baselines.cli import app as baseline_app
+from benchmarks.cli import measure as measure_command
+from gates.contract.run import contract_findings
+from gates.inputs import JudgeInputs, read_inputs
+from gates.judges import JUDGES
+from gates.judging import judge_gate
+from gates.policy import STAGES, Policy, load_policy
+from gates.results import (
+    EXIT_CODES,
+    EXIT_ERROR,
+    RESULTS,
+    assemble,
+    error_record,
+    print_results,
+    write_results,
+)
+from schemas.canonical import canonical_bytes
+from schemas.dataset import open_dataset
+from schemas.errors import MpgateError, UsageError
+from schemas.logical import dataset_hashes
+
+app = typer.Typer(
+    name="mpgate",
+    help="Decide, with evidence, whether a microdata H5 may replace the incumbent.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(baseline_app, name="baseline", help="Pinned incumbents: list, fetch, verify, ...")
+app.command("measure")(measure_command)
+if importlib.util.find_spec("taxcalc") and importlib.util.find_spec("torch"):
+    app.add_typer(importlib.import_module("builder.cli").app, name="build", help="Build an H5.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the record as JSON.")]
+
+
+@app.command("judge")
+def judge(
+    candidate: Annotated[Path, typer.Argument(help="An H5, or the records of an earlier run.")],
+    incumbent: Annotated[str, typer.Option(help="A pinned baseline.")] = "psl-cps-2024",
+    stage: Annotated[str, typer.Option(help="beta or default.")] = "default",
+    measure: Annotated[str, typer.Option(help="auto or never.")] = "auto",
+    results: Annotated[Path | None, typer.Option(help="Where to write the results.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a file against an incumbent: exit 0 ready, 1 blocked, 2 incomplete, 3 error.
+
+    Example: mpgate judge run.h5 --incumbent psl-cps-2024 --stage beta
+
+    Given the directory `results/records` of an earlier run, it judges the same evidence again.
+    """
+    policy = load_policy()
+    try:
+        _known(stage, STAGES, "--stage")
+        _known(measure, ("auto", "never"), "--measure")
+        inputs, directory = _inputs(candidate, incumbent, policy, measure, results, as_json)
+    except MpgateError as error:
+        record = error_record(policy, candidate, incumbent, error, _stage_or_default(stage))
+        if results is not None:
+            write_results(results, record)
+        _finish(record, as_json, error)
+    judged = {gate.id: judge_gate(gate, inputs, JUDGES) for gate in policy.gates}
+    record = assemble(policy, inputs, judged, stage=stage)
+    write_results(directory, record)
+    _finish(record, as_json, None, directory)
+
+
+def _inputs(
+    candidate: Path,
+    incumbent: str,
+    policy: Policy,
+    measure: str,
+    results: Path | None,
+    quiet: bool,
+) -> tuple[JudgeInputs, Path]:
+    """Return the records to judge and where the results go; an H5's records are written there."""
+    from gates.inputs import write_inputs
+    from gates.session import gather_with_progress, results_directory
+
+    if (candidate / "judge_inputs.json").is_file():
+        return read_inputs(candidate), results or candidate.parent
+    inputs = gather_with_progress(candidate, incumbent, policy, measure, quiet=quiet)
+    directory = results or results_directory(Path.cwd(), candidate)
+    write_inputs(directory / "records", inputs)
+    return inputs, directory
+
+
+def _known(value: str, allowed: tuple[str, ...], option: str) -> None:
+    if value not in allowed:
+        raise UsageError(
+            f"{option} {value} is unknown", reason="usage.option", remedy=f"use {allowed}"
+        )
+
+
+def _stage_or_default(stage: str) -> str:
+    return stage if stage in STAGES else "default"
+
+
+def _finish(
+    record: dict[str, Any],
+    as_json: bool,
+    error: MpgateError | None,
+    directory: Path | None = None,
+) -> None:
+    """Print the record and leave with the exit code of its verdict."""
+    if as_json:
+        sys.stdout.write(canonical_bytes(record).decode())
+    elif error is None:
+        print_results(record, Console())
+    if error is not None:
+        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(EXIT_ERROR)
+    if directory is not None and not as_json:
+        Console().print(f"results  {directory / RESULTS}", markup=False, soft_wrap=True)
+    raise typer.Exit(EXIT_CODES[record["verdicts"][record["stage"]]["verdict"]])
+
+
+@app.command("contract")
+def contract(
+    file: Annotated[Path, typer.Argument(help="The H5 file to check.")], as_json: AsJson = False
+) -> None:
+    """Check a file against the H5 contract: exit 0 clean, 1 in breach, 2 hostile or unreadable.
+
+    Example: mpgate contract run.h5 --json
+    """
+    console = Console()
+    try:
+        dataset = open_dataset(file)
+        record = contract_findings(dataset, dataset_hashes(dataset))
+    except MpgateError as error:
+        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    if as_json:
+        sys.stdout.write(canonical_bytes(record).decode())
+    else:
+        for check in record["checks"]:
+            mark = "ok  " if not check["count"] and "error" not in check else "FAIL"
+            console.print(f"{mark} {check['id']}: {check['message']}", markup=False, soft_wrap=True)
+    broken = any(check["count"] or "error" in check for check in record["checks"])
+    raise typer.Exit(1 if broken else 0)
+
+
+def main() -> None:
+    """Run the command."""
+    app()

@@ -1,0 +1,173 @@
+"""The measuring step: bring together, once, every record that the judges will look at.
+
+Runs in the controlling process before any gate is judged. What is missing is measured or recorded
+as absent with its reason; a file nobody may trust ends the step with one clear error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from baselines.freeze import frozen_evidence
+from baselines.registry import load_baseline, require_comparable
+from baselines.store import baseline_path
+from benchmarks.engine.child import Progress
+from benchmarks.engine.metadata import installed_versions
+from benchmarks.evidence_store import cached_evidence, code_sha256
+from benchmarks.measure import measure_evidence
+from benchmarks.scoring.compare import compare
+from benchmarks.suite import Suite, load_suite
+from gates.contract.run import contract_findings
+from gates.inputs import JudgeInputs
+from gates.policy import Policy
+from schemas.dataset import open_dataset
+from schemas.errors import MpgateError
+from schemas.logical import dataset_hashes
+
+Mode = Literal["auto", "never"]
+
+
+@dataclass
+class _Gathering:
+    """Records found so far, and the reason for each one that could not be had."""
+
+    records: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    absent: dict[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def miss(self, name: str, status: str, message: str, remedy: str) -> None:
+        """Note why a record is absent; the gates that need it take over this status."""
+        self.absent[name] = {"status": status, "message": message, "remedy": remedy}
+
+    def fail(self, name: str, error: MpgateError) -> None:
+        """Note a record that could not be made because of an error."""
+        self.miss(name, "error", error.message, error.remedy)
+
+
+def gather(
+    candidate: Path,
+    incumbent_id: str,
+    policy: Policy,
+    *,
+    mode: Mode = "auto",
+    progress: Progress | None = None,
+) -> JudgeInputs:
+    """Return all records for judging `candidate` against an incumbent.
+
+    Raises DatasetError for a candidate that is no trustworthy H5, BaselineError for an incumbent
+    that is unknown or unpinned. With mode `never` only cached and frozen evidence is used.
+    """
+    found = _Gathering()
+    dataset = open_dataset(candidate)
+    hashes = dataset_hashes(dataset)
+    found.records["contract"] = contract_findings(dataset, hashes)
+    found.records["baseline"] = require_known(incumbent_id)
+    suite = load_suite(policy.suite)
+    found.records["suite"] = suite.record
+    if _may_enter_engine(found):
+        _add_evidence(found, candidate, hashes.file_sha256, suite, mode, progress)
+    _add_incumbent(found, incumbent_id, suite, mode, progress)
+    _add_loss(found, suite)
+    identity = {
+        "label": candidate.name,
+        "sha256": hashes.file_sha256,
+        "logical_sha256": hashes.logical_sha256,
+        "size_bytes": hashes.size_bytes,
+    }
+    return JudgeInputs(identity, found.records, found.absent)
+
+
+def require_known(incumbent_id: str) -> dict[str, Any]:
+    """Return an incumbent's manifest; raises BaselineError if unknown or not comparable."""
+    manifest = dict(load_baseline(incumbent_id))
+    require_comparable(manifest)
+    return manifest
+
+
+def _may_enter_engine(found: _Gathering) -> bool:
+    """Decide whether the file is sound enough for the engine; note the reason if it is not."""
+    fatal = {"ids.present", "ids.unique", "joins", "lengths", "weights", "values.finite"}
+    broken = [
+        check["id"]
+        for check in found.records["contract"]["checks"]
+        if check["id"] in fatal and (check["count"] or "error" in check)
+    ]
+    if broken:
+        found.miss(
+            "evidence",
+            "unmeasured",
+            f"the file breaks {', '.join(broken)}, so the engine was not run on it",
+            "mend the contract violations first",
+        )
+    return not broken
+
+
+def _add_evidence(
+    found: _Gathering,
+    path: Path,
+    sha256: str,
+    suite: Suite,
+    mode: Mode,
+    progress: Progress | None,
+) -> None:
+    try:
+        if mode == "auto":
+            found.records["evidence"] = measure_evidence(path, suite.id, progress=progress)
+        elif (cached := cached_evidence(sha256, suite.sha256)) is not None:
+            found.records["evidence"] = cached
+        else:
+            found.miss(
+                "evidence",
+                "unmeasured",
+                "this candidate was never measured with this engine and suite",
+                "run `mpgate measure` on it, or leave `--measure never` out",
+            )
+    except MpgateError as error:
+        found.fail("evidence", error)
+
+
+def _add_incumbent(
+    found: _Gathering, incumbent_id: str, suite: Suite, mode: Mode, progress: Progress | None
+) -> None:
+    try:
+        frozen = frozen_evidence(incumbent_id, installed_versions(), suite.sha256)
+        if frozen is not None and frozen["code_sha256"] == code_sha256():
+            found.records["incumbent_evidence"] = frozen
+            return
+        path = baseline_path(incumbent_id)
+        sha256 = found.records["baseline"]["pins"]["h5_sha256"]
+        cached = cached_evidence(sha256, suite.sha256)
+        if cached is not None:
+            found.records["incumbent_evidence"] = cached
+        elif path is not None and mode == "auto":
+            found.records["incumbent_evidence"] = measure_evidence(
+                path, suite.id, progress=progress
+            )
+        else:
+            found.miss(
+                "incumbent_evidence",
+                "unmeasured",
+                f"no evidence of {incumbent_id} fits this engine, suite and measuring code",
+                f"run `mpgate baseline fetch {incumbent_id}`, then judge again",
+            )
+    except MpgateError as error:
+        found.fail("incumbent_evidence", error)
+
+
+def _add_loss(found: _Gathering, suite: Suite) -> None:
+    ours, theirs = found.records.get("evidence"), found.records.get("incumbent_evidence")
+    if ours is None or theirs is None:
+        side = "candidate" if ours is None else "incumbent"
+        found.miss(
+            "loss",
+            "unmeasured",
+            f"there is no loss record, because the {side} has no evidence",
+            "see the message of the evidence",
+        )
+        return
+    try:
+        found.records["loss"] = compare(ours, theirs, suite.targets)
+    except MpgateError as error:
+        found.fail("loss", error)

@@ -1,0 +1,88 @@
+"""The national policy: all ten release gates, closed world, thresholds agreeing with the suite."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.suite import load_suite
+from gates.contract.checks import CHECKS
+from gates.judges import JUDGES
+from gates.policy import POLICY_DIR, load_policy
+from schemas.errors import RecordError
+
+TEN = {
+    "baseline",
+    "contract",
+    "loss",
+    "family",
+    "aggregate",
+    "benchmark",
+    "runtime",
+    "size",
+    "artifacts",
+    "release",
+}
+
+
+def test_every_release_gate_of_the_plan_is_listed_and_blocks_the_default() -> None:
+    policy = load_policy()
+    assert {gate.group for gate in policy.gates} == TEN
+    assert all(gate.blocking["default"] for gate in policy.gates)
+    assert sum(gate.group == "family" for gate in policy.gates) == 10
+    assert sum(gate.group == "aggregate" for gate in policy.gates) == 10
+
+
+def test_beta_needs_the_five_things_the_plan_names() -> None:
+    groups = {gate.group for gate in load_policy().gates if gate.blocking["beta"]}
+    assert groups == {"baseline", "contract", "loss", "runtime", "artifacts"}
+
+
+def test_the_limits_of_the_plan_are_the_ones_in_the_data() -> None:
+    policy = load_policy()
+    runtime = policy.gate("runtime.median").limits
+    assert runtime["default"] is not None
+    assert runtime["beta"] is not None
+    assert (runtime["default"].absolute, runtime["beta"].absolute) == (1.25, 2.0)
+    family = policy.gate("family.ssi").limits["default"]
+    assert family is not None
+    assert (family.relative, family.absolute, family.combine) == (0.05, 0.005, "max")
+
+
+def test_benchmark_tolerances_are_those_of_the_frozen_suite() -> None:
+    tolerances = {each["id"]: each["tolerance"] for each in load_suite().benchmarks}
+    checked = 0
+    for gate in load_policy().gates:
+        if gate.judge == "benchmark_delta":
+            limit = gate.limits["default"]
+            assert limit is not None
+            tolerance = tolerances[gate.parameters["benchmark"]]
+            assert (limit.relative, limit.absolute) == (
+                tolerance["relative"],
+                tolerance["absolute"],
+            )
+            checked += 1
+    assert checked == 4
+
+
+def test_every_judge_is_used_and_every_contract_check_has_a_gate() -> None:
+    gates = load_policy().gates
+    assert {gate.judge for gate in gates} == set(JUDGES)
+    checks = {gate.parameters["check"] for gate in gates if gate.judge == "contract"}
+    assert checks == {check.id for check in CHECKS}
+
+
+@pytest.mark.parametrize("change", ["unknown key", "repeated id", "no limit key"])
+def test_a_policy_with_a_fault_is_refused(tmp_path: Path, change: str) -> None:
+    record = json.loads((POLICY_DIR / "national.json").read_text())
+    if change == "unknown key":
+        record["gates"][0]["treshold"] = 1
+    elif change == "repeated id":
+        record["gates"].append(record["gates"][0])
+    else:
+        del record["gates"][0]["stages"]["beta"]["limit"]["direction"]
+    (tmp_path / "national.json").write_text(json.dumps(record))
+    with pytest.raises(RecordError):
+        load_policy("national", tmp_path)

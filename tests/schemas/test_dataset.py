@@ -1,0 +1,216 @@
+"""The dataset view, its writers, the logical hash and the hostile-file preflight."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from schemas.dataset import open_dataset
+from schemas.errors import DatasetError
+from schemas.logical import DatasetHashes, dataset_hashes
+from schemas.preflight import preflight
+from schemas.writers import write_entity_tables, write_period_arrays
+from tests.small import HOUSEHOLDS, PERIOD, Columns, small_columns
+
+Writer = Callable[[Path, Columns, int], None]
+WRITERS = [write_period_arrays, write_entity_tables]
+
+
+def hashes(path: Path) -> DatasetHashes:
+    return dataset_hashes(open_dataset(path))
+
+
+def written(path: Path, columns: Columns, writer: Writer = write_period_arrays) -> Path:
+    writer(path, columns, PERIOD)
+    return path
+
+
+def shuffled_households(columns: Columns) -> Columns:
+    order = np.random.default_rng(1).permutation(HOUSEHOLDS)
+    ids = {"household_id", "household_weight", "state_fips", "tenure_type"}
+    return {n: v[order] if n in ids else v for n, v in columns.items()}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_both_layouts_read_back_what_was_written(tmp_path: Path, writer: Writer) -> None:
+    columns = small_columns()
+    data = open_dataset(written(tmp_path / "f.h5", columns, writer))
+    assert (data.period, set(data.variables)) == (PERIOD, set(columns))
+    for name, values in columns.items():
+        np.testing.assert_array_equal(data.read(name), values, err_msg=name)
+    assert data.size_of("person") == 2 * HOUSEHOLDS
+    assert data.entity_of("takes_up_snap_if_eligible") == "spm_unit"
+
+
+def test_opening_loads_no_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path / "f.h5", small_columns())
+
+    def refuse(self: h5py.Dataset, *args: object) -> None:
+        raise AssertionError("an array was read")
+
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", refuse)
+    data = open_dataset(path)
+    assert data.header("age").length == 2 * HOUSEHOLDS
+
+
+def test_the_logical_hash_ignores_layout_row_order_and_widths(tmp_path: Path) -> None:
+    columns = small_columns()
+    first = hashes(written(tmp_path / "a.h5", columns))
+    others = [
+        hashes(written(tmp_path / "b.h5", columns, write_entity_tables)),
+        hashes(written(tmp_path / "c.h5", shuffled_households(columns))),
+        hashes(
+            written(
+                tmp_path / "d.h5",
+                columns
+                | {
+                    "state_fips": columns["state_fips"].astype(np.int64),
+                    "age": columns["age"].astype(np.float64),
+                },
+            )
+        ),
+    ]
+    assert {each.logical_sha256 for each in others} == {first.logical_sha256}
+    assert {each.inputs_sha256 for each in others} == {first.inputs_sha256}
+    assert len({each.file_sha256 for each in [first, *others]}) == 4
+
+
+def test_the_logical_hash_sees_values_ids_names_and_period(tmp_path: Path) -> None:
+    columns = small_columns()
+    first = hashes(written(tmp_path / "a.h5", columns)).logical_sha256
+    older = columns | {"age": columns["age"] + 1}
+    renamed = columns | {"person_id": columns["person_id"] + 1}
+    fewer = {n: v for n, v in columns.items() if n != "is_blind"}
+    found = {
+        hashes(written(tmp_path / f"{i}.h5", each)).logical_sha256
+        for i, each in enumerate((older, renamed, fewer))
+    }
+    write_period_arrays(tmp_path / "y.h5", columns, 2025)
+    found.add(hashes(tmp_path / "y.h5").logical_sha256)
+    assert len(found | {first}) == 5
+
+
+def test_the_inputs_hash_leaves_only_the_weights_out(tmp_path: Path) -> None:
+    columns = small_columns()
+    first = hashes(written(tmp_path / "a.h5", columns))
+    heavier = hashes(
+        written(tmp_path / "b.h5", columns | {"household_weight": columns["household_weight"] * 2})
+    )
+    assert heavier.inputs_sha256 == first.inputs_sha256
+    assert heavier.logical_sha256 != first.logical_sha256
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_equal_columns_give_equal_bytes(tmp_path: Path, writer: Writer) -> None:
+    left = written(tmp_path / "a.h5", small_columns(), writer)
+    right = written(tmp_path / "b.h5", dict(reversed(small_columns().items())), writer)
+    assert left.read_bytes() == right.read_bytes()
+
+
+def test_a_table_for_an_unknown_variable_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no variable surprise"):
+        write_entity_tables(tmp_path / "f.h5", {"surprise": np.ones(2)}, PERIOD)
+    assert list(tmp_path.iterdir()) == []
+
+
+class Marker:
+    """Pickles to a call that would create a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str, str]]:
+        return (open, (str(self.path), "w"))
+
+
+def external(h5: h5py.File, folder: Path) -> None:
+    h5["age2"] = h5py.ExternalLink("other.h5", "/x")
+
+
+def soft(h5: h5py.File, folder: Path) -> None:
+    h5["age2"] = h5py.SoftLink("/age")
+
+
+def virtual(h5: h5py.File, folder: Path) -> None:
+    layout = h5py.VirtualLayout(shape=(2,), dtype="f4")
+    layout[:] = h5py.VirtualSource("other.h5", "x", shape=(2,))
+    h5.create_virtual_dataset("v", layout)
+
+
+def stored_outside(h5: h5py.File, folder: Path) -> None:
+    h5.create_dataset("e", (2,), "f4", external=[(str(folder / "raw"), 0, 8)])
+
+
+def hostile_attribute(h5: h5py.File, folder: Path) -> None:
+    raw = pickle.dumps(Marker(folder / "marker"), protocol=0)
+    h5["age"].attrs["TITLE"] = np.bytes_(raw)
+
+
+def bomb(h5: h5py.File, folder: Path) -> None:
+    h5.create_dataset("bomb", (1 << 36,), "u1", chunks=(1 << 20,), compression="gzip")
+
+
+def deep(h5: h5py.File, folder: Path) -> None:
+    h5.create_group("/".join("abcdefghijk"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (external, "h5.external_link"),
+        (soft, "h5.soft_link"),
+        (virtual, "h5.virtual"),
+        (stored_outside, "h5.external_storage"),
+        (hostile_attribute, "h5.hostile_pickle"),
+        (bomb, "h5.expansion"),
+        (deep, "h5.too_deep"),
+    ],
+)
+def test_a_hostile_file_is_refused_before_anything_opens_it(
+    tmp_path: Path, spoil: Callable[[h5py.File, Path], None], reason: str
+) -> None:
+    path = written(tmp_path / "f.h5", small_columns())
+    with h5py.File(path, "a") as h5:
+        spoil(h5, tmp_path)
+    with pytest.raises(DatasetError) as caught:
+        open_dataset(path)
+    assert caught.value.reason == reason
+    assert not (tmp_path / "marker").exists()
+
+
+def test_honest_pandas_pickles_pass(tmp_path: Path) -> None:
+    path = written(tmp_path / "f.h5", small_columns(), write_entity_tables)
+    preflight(path)
+    with h5py.File(path) as h5:
+        assert any(h5["person"].attrs[key] is not None for key in h5["person"].attrs)
+
+
+def test_what_is_no_hdf5_file_is_named(tmp_path: Path) -> None:
+    good = written(tmp_path / "good.h5", small_columns()).read_bytes()
+    (tmp_path / "text.h5").write_text("age,income\n")
+    (tmp_path / "empty.h5").touch()
+    (tmp_path / "cut.h5").write_bytes(good[: len(good) // 2])
+    (tmp_path / "folder.h5").mkdir()
+    expected = {
+        "text.h5": "h5.signature",
+        "empty.h5": "file.empty",
+        "cut.h5": "h5.damaged",
+        "folder.h5": "file.directory",
+        "absent.h5": "file.missing",
+    }
+    for name, reason in expected.items():
+        with pytest.raises(DatasetError) as caught:
+            open_dataset(tmp_path / name)
+        assert caught.value.reason == reason, name
+
+
+def test_bare_root_arrays_are_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "f.h5", "w") as h5:
+        h5["age"] = np.ones(3)
+    with pytest.raises(DatasetError, match="bare root arrays"):
+        open_dataset(tmp_path / "f.h5")
