@@ -1,0 +1,150 @@
+"""One engine simulation in one fresh process: `python -m benchmarks.engine.worker job.json`.
+
+Reads the job, writes arrays (.npz, no pickle) and meta (.json), tells its progress as JSON lines
+on stdout. Anything the engine prints goes to stderr. Exit codes: 0 done, 3 refused (an `error` line
+says why), other: the engine failed and stderr holds the traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from benchmarks.engine.memory import peak_rss_gb, watch_memory
+from benchmarks.engine.plan import derive_plan
+from benchmarks.engine.reforms import unknown_parameters
+from benchmarks.engine.trace import CallTrace, RunCounter
+
+REFUSED = 3
+PLAN_ROUNDS = 4
+Emit = Callable[..., None]
+Counter = TypeVar("Counter", bound=RunCounter)
+
+
+def main(job_file: str) -> None:
+    """Run the job in `job_file`."""
+    emit = _claim_stdout()
+    job: dict[str, Any] = json.loads(Path(job_file).read_text())
+    watch_memory(float(job["memory_gb"]), lambda gb: _refuse_memory(emit, gb, job["memory_gb"]))
+    started = time.perf_counter()
+    emit("import")
+    from policyengine_us import Microsimulation
+    from policyengine_us.system import system
+
+    unknown = unknown_parameters(system.parameters, job["reform"] or {})
+    if unknown:
+        _refuse(emit, "engine.unknown_parameter", parameters=unknown)
+    if job["trace"]:
+        Path(job["meta_out"]).write_text(json.dumps(_find_plan(job, Microsimulation, emit)))
+        return
+    counter = _counting(RunCounter(), Microsimulation)
+    arrays = _evaluate(_load(job, Microsimulation, emit), job, emit)
+    np.savez(job["arrays_out"], allow_pickle=False, **arrays)
+    meta: dict[str, Any] = {
+        "formula_runs": counter.total,
+        "unique_pairs": len(counter.runs),
+        "weights_read": counter.weights_read,
+        "wall_s": round(time.perf_counter() - started, 3),
+        "peak_rss_gb": round(peak_rss_gb(), 3),
+    }
+    Path(job["meta_out"]).write_text(json.dumps(meta))
+
+
+def _claim_stdout() -> Emit:
+    """Keep the real stdout for messages and send everything else printed to stderr."""
+    channel = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    def emit(stage: str, done: int = 0, total: int = 1, **extra: Any) -> None:
+        print(json.dumps({"stage": stage, "done": done, "total": total, **extra}), file=channel)
+
+    return emit
+
+
+def _counting(counter: Counter, microsimulation: Any) -> Counter:
+    from policyengine_core.simulations import Simulation
+
+    counter.install(Simulation)
+    counter.ignore_attached_weights(microsimulation)
+    return counter
+
+
+def _find_plan(job: dict[str, Any], microsimulation: Any, emit: Emit) -> dict[str, Any]:
+    """Trace, derive, and trace again under the derived order until it stays the same.
+
+    Under a new order branches run other things, so the traces are put together.
+    """
+    trace = _counting(CallTrace(), microsimulation)
+    plan: dict[str, Any] = {"steps": []}
+    for _ in range(PLAN_ROUNDS):
+        steps = [step.format(year=job["year"]) for step in plan["steps"]]
+        _evaluate(_load(job, microsimulation, emit), job | {"steps": steps}, emit)
+        found = derive_plan(trace, job["outputs"], job["year"])
+        if found == plan:
+            break
+        plan = found
+    return {"plan": plan}
+
+
+def _load(job: dict[str, Any], microsimulation: Any, emit: Emit) -> Any:
+    """Build the simulation over the job's own file and check that it is the one loaded."""
+    from policyengine_core.reforms import Reform
+
+    keywords: dict[str, Any] = {"dataset": job["path"], "spm": job["spm"]}
+    if job["layout"] == "entity_tables":
+        keywords["dataset_end_year"] = job["year"]
+    if job["reform"]:
+        emit("system")
+        keywords["reform"] = Reform.from_dict(job["reform"], country_id="us")
+    emit("load")
+    simulation = microsimulation(**keywords)
+    loaded = {name: int(simulation.populations[name].count) for name in job["sizes"]}
+    if loaded != job["sizes"]:
+        _refuse(emit, "engine.other_file", loaded=loaded, file=job["sizes"])
+    return simulation
+
+
+def _evaluate(simulation: Any, job: dict[str, Any], emit: Emit) -> dict[str, np.ndarray]:
+    """Run the planned steps, then the outputs; return plain arrays in population order."""
+    from policyengine_core.simulations import Simulation
+
+    arrays: dict[str, np.ndarray] = {}
+    requests = [*job["steps"], *job["outputs"]]
+    for done, request in enumerate(requests):
+        emit("output", done, len(requests), name=request)
+        name, _, period = request.partition("@")
+        # The core method: Microsimulation.calculate would attach weights.
+        values = Simulation.calculate(simulation, name, period or str(job["year"]))
+        if request in job["outputs"]:
+            arrays[request] = _plain(values)
+    emit("output", len(requests), len(requests))
+    return arrays
+
+
+def _plain(values: Any) -> np.ndarray:
+    """Return numbers as they are, enums and text as unicode arrays."""
+    if hasattr(values, "decode_to_str"):
+        values = values.decode_to_str()
+    array = np.asarray(values)
+    return array.astype(str) if array.dtype.kind in "OSM" else array
+
+
+def _refuse(emit: Emit, reason: str, **details: Any) -> None:
+    emit("error", reason=reason, **details)
+    sys.exit(REFUSED)
+
+
+def _refuse_memory(emit: Emit, used_gb: float, limit_gb: float) -> None:
+    emit("error", reason="engine.memory", used_gb=round(used_gb, 2), limit_gb=limit_gb)
+    os._exit(REFUSED)  # from the watching thread: nothing may delay it
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

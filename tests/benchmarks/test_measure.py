@@ -1,0 +1,246 @@
+"""Measuring a file with a stand-in for the engine: the record, its sums, its cache."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from baselines.targets import load_targets
+from benchmarks.benchmark_outputs import REMAINDER
+from benchmarks.cli import app
+from benchmarks.evidence_store import cached_evidence, evidence_path
+from benchmarks.measure import measure_evidence
+from benchmarks.suite import load_suite, required_baseline_outputs
+from benchmarks.weights import weight_diagnostics
+from schemas.canonical import content_sha256, sha256_file
+from schemas.dataset import open_dataset
+from schemas.engine_metadata import variable_table
+from schemas.errors import MeasureError, RecordError, UsageError
+from schemas.records import validate, write_record
+from schemas.writers import write_period_arrays
+from tests.benchmarks.population import generated_households
+from tests.benchmarks.scoring_fakes import FakeArrays
+
+GROUPS = ("household", "tax_unit", "spm_unit", "family", "marital_unit")
+SUITE = load_suite()
+
+
+class FakeEngine:
+    """Answers any request with figures that depend on variable and reform only; counts calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[Mapping[str, Any] | None] = []
+
+    def __call__(
+        self,
+        path: Path,
+        outputs: Sequence[str],
+        reform: Mapping[str, Any] | None = None,
+        *,
+        progress: Any = None,
+    ) -> FakeArrays:
+        self.calls.append(reform)
+        dataset = open_dataset(path)
+        table = variable_table()
+        entity = {each: table[each.partition("@")[0]].entity for each in outputs}
+        sizes = {each: dataset.size_of(each) for each in ("person", *GROUPS)}
+        arrays = {each: self._values(each, sizes[entity[each]], reform) for each in outputs}
+        return FakeArrays(arrays, entity, _person_to(dataset), sizes, {"wall_s": 1.0})
+
+    def _values(self, request: str, size: int, reform: Mapping[str, Any] | None) -> np.ndarray:
+        kind = variable_table()[request.partition("@")[0]]
+        if kind.enum is not None:
+            return np.array([kind.enum[i % len(kind.enum)] for i in range(size)])
+        rng = np.random.default_rng(sum(map(ord, request)))
+        values = rng.uniform(0, 1_000, size)
+        return values * (1.1 if reform else 1.0)
+
+
+def _person_to(dataset: Any) -> dict[str, np.ndarray]:
+    found = {}
+    for group in GROUPS:
+        ids = dataset.read(f"{group}_id").tolist()
+        rows = {each: row for row, each in enumerate(ids)}
+        found[group] = np.array(
+            [rows[each] for each in dataset.read(f"person_{group}_id").tolist()]
+        )
+    return found
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MPGATE_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "tiny.h5"
+    write_period_arrays(path, generated_households(30), 2024)
+    return path
+
+
+def test_record_is_valid_and_repeatable(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = FakeEngine()
+    record = measure_evidence(file, simulator=engine)
+    validate(record, "evidence")
+    assert engine.calls == [None, *(each["reform"] for each in SUITE.benchmarks)]
+    assert measure_evidence(file, simulator=engine) == record
+    assert len(engine.calls) == 3
+    monkeypatch.setenv("MPGATE_CACHE", str(file.parent / "other"))
+    assert content_sha256(measure_evidence(file, simulator=engine)) == content_sha256(record)
+    assert record["subject"]["sha256"] == sha256_file(file)
+    assert [each["target_id"] for each in record["targets"]] == [
+        each["target_id"] for each in SUITE.record["targets"]
+    ]
+
+
+def test_contributors_sum_to_every_delta(file: Path) -> None:
+    record = measure_evidence(file, simulator=FakeEngine())
+    for benchmark in record["benchmarks"]:
+        for name, delta in benchmark["delta"].items():
+            parts = benchmark["contributors"][name]
+            assert math.fsum(each["value"] for each in parts) == pytest.approx(delta, rel=1e-12)
+            assert delta == benchmark["reform"][name] - benchmark["baseline"][name]
+            assert parts[-1]["name"] == REMAINDER
+
+
+def test_budget_sign_is_plus_for_government(file: Path) -> None:
+    levels = measure_evidence(file, simulator=FakeEngine())["baseline"]
+    simulated = FakeEngine()(file, ["household_tax", "household_benefits"])
+    weights = open_dataset(file).read("household_weight").astype(np.float64)
+    tax, benefits = (float(simulated.arrays[n] @ weights) for n in simulated.arrays)
+    assert levels["fiscal"] == pytest.approx(tax - benefits)
+
+
+def test_weight_diagnostics_by_hand(tmp_path: Path) -> None:
+    columns = generated_households(4)
+    columns["household_weight"] = np.array([1.0, 1.0, 0.0, 2.0])
+    path = tmp_path / "w.h5"
+    write_period_arrays(path, columns, 2024)
+    found = weight_diagnostics(open_dataset(path))
+    members = [np.sum(columns["person_household_id"] == each) for each in columns["household_id"]]
+    assert found["household_sum"] == 4
+    assert found["person_sum"] == members[0] + members[1] + 2 * members[3]
+    assert found["kish_ess"] == pytest.approx(16 / 6)
+    assert found["positive"] == 3
+    assert found["top_1pct_share"] == 0.5
+    assert found["max_to_mean"] == 2
+
+
+def test_unusable_weights_are_refused(tmp_path: Path) -> None:
+    columns = generated_households(4)
+    columns["household_weight"] = np.array([1.0, -1.0, 0.0, 2.0])
+    write_period_arrays(tmp_path / "w.h5", columns, 2024)
+    with pytest.raises(MeasureError) as caught:
+        weight_diagnostics(open_dataset(tmp_path / "w.h5"))
+    assert caught.value.reason == "measure.weights"
+
+
+def test_foreign_evidence_is_refused(file: Path) -> None:
+    record = measure_evidence(file, simulator=FakeEngine())
+    record["subject"]["sha256"] = "0" * 64
+    write_record(evidence_path(sha256_file(file), SUITE.sha256), record, "evidence")
+    with pytest.raises(MeasureError) as caught:
+        cached_evidence(sha256_file(file), SUITE.sha256)
+    assert caught.value.reason == "evidence.foreign"
+
+
+def test_damaged_evidence_is_refused(file: Path) -> None:
+    measure_evidence(file, simulator=FakeEngine())
+    evidence_path(sha256_file(file), SUITE.sha256).write_text('{"schema": "evidence"}')
+    with pytest.raises(RecordError):
+        measure_evidence(file, simulator=FakeEngine())
+
+
+def test_without_the_cache_the_file_is_measured_again(file: Path) -> None:
+    engine = FakeEngine()
+    record = measure_evidence(file, simulator=engine)
+    again = measure_evidence(file, simulator=engine, use_cache=False)
+    assert len(engine.calls) == 2 * (1 + len(SUITE.benchmarks))
+    assert content_sha256(again) == content_sha256(record)
+
+
+def test_a_file_that_changes_while_measured_is_refused(file: Path) -> None:
+    engine = FakeEngine()
+
+    def meddling(path: Path, outputs: Sequence[str], reform: Any = None, **other: Any) -> Any:
+        if reform:
+            write_period_arrays(path, generated_households(30, seed=1), 2024)
+        return engine(path, outputs, reform)
+
+    with pytest.raises(MeasureError) as caught:
+        measure_evidence(file, simulator=meddling)
+    assert caught.value.reason == "measure.file_changed"
+    assert not list(file.parent.rglob("evidence/*.json"))
+
+
+def test_another_year_is_refused(file: Path) -> None:
+    write_period_arrays(file, generated_households(5), 2023)
+    with pytest.raises(MeasureError) as caught:
+        measure_evidence(file, simulator=FakeEngine())
+    assert caught.value.reason == "measure.period"
+
+
+def test_suite_holds_out_complete_groups_and_does_not_leak() -> None:
+    held = {each.holdout_group for each in SUITE.targets_of("held_out")}
+    trained = {each.holdout_group for each in SUITE.targets_of("calibrated")}
+    assert not held & trained
+    whole = {each.target_id for each in load_targets() if each.holdout_group in held}
+    assert whole == {each.target_id for each in SUITE.targets_of("held_out")}
+    related = {each.removesuffix("_total").removesuffix("_by_agi") for each in held}
+    assert not related & {each.removesuffix("_total").removesuffix("_by_agi") for each in trained}
+    kept = set(SUITE.roles())
+    excluded = [each["target_id"] for each in SUITE.record["excluded_targets"]]
+    assert not kept & set(excluded)
+    assert len(load_targets(excluded)) == len(excluded)
+
+
+def test_suite_asks_only_for_known_outputs_and_measures() -> None:
+    table = variable_table()
+    assert all(each.partition("@")[0] in table for each in required_baseline_outputs(SUITE))
+    for benchmark in SUITE.benchmarks:
+        named = {*benchmark["outputs"], *benchmark["sign"], *benchmark["non_vacuity_floor"]}
+        assert named <= set(SUITE.measures)
+
+
+def test_unknown_suite_names_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="us_national_2024"):
+        load_suite("nowhere")
+
+
+def test_cli_prints_tables_and_json(file: Path) -> None:
+    measured = measure_evidence(file, simulator=FakeEngine())
+    out = file.parent / "evidence.json"
+    shown = CliRunner().invoke(app, ["measure", str(file), "--out", str(out)])
+    assert shown.exit_code == 0, shown.output
+    assert "kish_ess" in shown.output
+    assert json.loads(out.read_text()) == measured
+    printed = CliRunner().invoke(app, ["measure", str(file), "--json"])
+    assert json.loads(printed.stdout) == measured
+
+
+def test_cli_says_one_line_and_exits_3(tmp_path: Path) -> None:
+    (tmp_path / "bad.h5").write_text("not a dataset")
+    result = CliRunner().invoke(app, ["measure", str(tmp_path / "bad.h5")])
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert "Next:" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_floors_lie_below_every_external_score_of_the_same_reform() -> None:
+    """A floor above a published score would call the published effect vacuous."""
+    for benchmark in SUITE.benchmarks:
+        floors = benchmark["non_vacuity_floor"]
+        assert {"fiscal", "household_net_income"} <= set(floors)
+        yearly = {"usd": 1, "usd_over_10_years": 10}
+        scores = [
+            abs(each["value"]) / yearly[each["unit"]]
+            for each in benchmark["external_comparators"]
+            if each["unit"] in yearly
+        ]
+        assert scores
+        assert max(floors.values()) < min(scores)
