@@ -66,9 +66,9 @@ def gather(
     found.records["baseline"] = require_known(incumbent_id)
     suite = load_suite(policy.suite)
     found.records["suite"] = suite.record
+    _add_incumbent(found, incumbent_id, suite, mode, progress)
     if _may_enter_engine(found):
         _add_evidence(found, candidate, hashes.file_sha256, suite, mode, progress)
-    _add_incumbent(found, incumbent_id, suite, mode, progress)
     _add_loss(found, suite)
     identity = {
         "label": candidate.name,
@@ -112,8 +112,12 @@ def _add_evidence(
     mode: Mode,
     progress: Progress | None,
 ) -> None:
+    """Add the candidate's evidence; a file that is the incumbent is not measured twice."""
+    theirs = found.records.get("incumbent_evidence")
     try:
-        if mode == "auto":
+        if theirs is not None and theirs["subject"]["sha256"] == sha256:
+            found.records["evidence"] = theirs
+        elif mode == "auto":
             found.records["evidence"] = measure_evidence(path, suite.id, progress=progress)
         elif (cached := cached_evidence(sha256, suite.sha256)) is not None:
             found.records["evidence"] = cached
@@ -157,16 +161,11 @@ def _add_incumbent(
 
 
 def _add_loss(found: _Gathering, suite: Suite) -> None:
-    ours, theirs = found.records.get("evidence"), found.records.get("incumbent_evidence")
-    if ours is None or theirs is None:
-        side = "candidate" if ours is None else "incumbent"
-        found.miss(
-            "loss",
-            "unmeasured",
-            f"there is no loss record, because the {side} has no evidence",
-            "see the message of the evidence",
-        )
+    missing = [name for name in ("evidence", "incumbent_evidence") if name not in found.records]
+    if missing:
+        found.absent["loss"] = found.absent[missing[0]]
         return
+    ours, theirs = found.records["evidence"], found.records["incumbent_evidence"]
     try:
         found.records["loss"] = compare(ours, theirs, suite.targets)
     except MpgateError as error:

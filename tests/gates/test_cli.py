@@ -1,0 +1,97 @@
+"""`mpgate` as a user types it, without an engine process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.evidence_store import store_evidence
+from gates.cli import app
+from gates.results import EXIT_CODES
+from schemas.records import validate
+from tests.gates.fakes import evidence_of, small_file
+from tests.small import small_columns
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the evidence cache inside the test."""
+    monkeypatch.setenv("MPGATE_CACHE", str(tmp_path / "cache"))
+
+
+def judge(*args: str) -> tuple[int, str]:
+    done = runner.invoke(app, ["judge", *args, "--measure", "never"])
+    return done.exit_code, done.output
+
+
+def test_judge_exits_by_its_verdict_and_prints_the_record(tmp_path: Path) -> None:
+    candidate = small_file(tmp_path / "run.h5")
+    store_evidence(evidence_of(candidate, error=0.02))
+    code, said = judge(str(candidate), "--results", str(tmp_path / "r"), "--json")
+    record = json.loads(said[said.index("{") :])
+    validate(record, "gate_results")
+    assert code == EXIT_CODES[record["verdicts"]["default"]["verdict"]] != 0
+    assert json.loads((tmp_path / "r" / "gate_results.json").read_text()) == record
+
+
+def test_the_same_records_can_be_judged_again_without_the_h5(tmp_path: Path) -> None:
+    candidate = small_file(tmp_path / "run.h5")
+    store_evidence(evidence_of(candidate, error=0.02))
+    judge(str(candidate), "--results", str(tmp_path / "r"))
+    candidate.unlink()
+    first = json.loads((tmp_path / "r" / "gate_results.json").read_text())
+    judge(str(tmp_path / "r" / "records"), "--results", str(tmp_path / "again"))
+    second = json.loads((tmp_path / "again" / "gate_results.json").read_text())
+    assert {k: v for k, v in first.items() if k != "run"} == {
+        k: v for k, v in second.items() if k != "run"
+    }
+
+
+def test_a_damaged_record_is_an_error_not_a_pass(tmp_path: Path) -> None:
+    candidate = small_file(tmp_path / "run.h5")
+    store_evidence(evidence_of(candidate, error=0.02))
+    judge(str(candidate), "--results", str(tmp_path / "r"))
+    (tmp_path / "r" / "records" / "evidence.json").write_text("{}")
+    code, said = judge(str(tmp_path / "r" / "records"), "--json")
+    gates = {g["id"]: g["status"] for g in json.loads(said[said.index("{") :])["gates"]}
+    assert (code, gates["baseline.evidence"]) == (1, "error")
+
+
+@pytest.mark.parametrize("bad", ["--stage=gamma", "--incumbent=nobody"])
+def test_wrong_options_are_one_line_and_exit_3(tmp_path: Path, bad: str) -> None:
+    code, said = judge(str(small_file(tmp_path / "run.h5")), bad)
+    assert code == 3
+    assert "Next:" in said
+    assert "Traceback" not in said
+
+
+def test_a_file_that_is_no_h5_exits_3_with_a_results_file(tmp_path: Path) -> None:
+    (tmp_path / "run.h5").write_text("no")
+    code, said = judge(str(tmp_path / "run.h5"), "--results", str(tmp_path / "r"))
+    assert code == 3
+    assert "not an HDF5 file" in said
+    assert json.loads((tmp_path / "r" / "gate_results.json").read_text())["status"] == "error"
+
+
+def test_contract_exit_codes(tmp_path: Path) -> None:
+    sound = small_file(tmp_path / "sound.h5")
+    broken = {n: v for n, v in small_columns().items() if n != "state_fips"}
+    (tmp_path / "text.h5").write_text("no")
+    assert runner.invoke(app, ["contract", str(sound)]).exit_code == 0
+    assert runner.invoke(app, ["contract", str(tmp_path / "text.h5")]).exit_code == 2
+    done = runner.invoke(app, ["contract", str(small_file(tmp_path / "b.h5", broken)), "--json"])
+    assert done.exit_code == 1
+    checks = {c["id"]: c["count"] for c in json.loads(done.output)["checks"]}
+    assert checks["geography.states"] == 1
+
+
+@pytest.mark.parametrize("command", ["judge", "contract", "measure", "build embedded"])
+def test_every_command_shows_an_example(command: str) -> None:
+    done = runner.invoke(app, [*command.split(), "--help"])
+    assert done.exit_code == 0
+    assert "Example: mpgate" in " ".join(done.output.split())
