@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gates.inputs import JudgeInputs
 from gates.judging import error_result, stage_verdict
@@ -144,19 +145,14 @@ def summary_markdown(record: Mapping[str, Any]) -> str:
 
 def print_results(record: Mapping[str, Any], console: Console) -> None:
     """Print one row per gate and the verdict of the chosen stage."""
-    table = Table(title=None, expand=False)
+    table = Table(expand=False)
     for title in ("gate", "status", "blocks", "finding"):
         table.add_column(title, overflow="fold")
     for gate in record["gates"]:
         stage = gate["stages"][record["stage"]]
-        colour = _COLOURS.get(gate["status"], "white")
-        finding = gate["message"].replace("[", "\\[")
-        table.add_row(
-            gate["id"],
-            f"[{colour}]{gate['status']}[/]",
-            "yes" if stage["blocking"] else "no",
-            finding,
-        )
+        style = _COLOURS.get(gate["status"], "white")
+        blocks = "yes" if stage["blocking"] else "no"
+        table.add_row(gate["id"], Text(gate["status"], style), blocks, Text(gate["message"]))
     console.print(table)
     console.print(counts(record), highlight=False)
-    console.print(f"VERDICT  {headline(record)}", highlight=False, markup=False)
+    console.print(f"VERDICT  {headline(record)}", highlight=False, markup=False, soft_wrap=True)

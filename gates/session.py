@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from gates.inputs import JudgeInputs, write_inputs
 from gates.measuring import gather
 from gates.plugin import RUN, GateRun
 from gates.policy import Policy
-from gates.results import RESULTS, assemble, counts, error_record, headline, write_results
+from gates.results import RESULTS, assemble, error_record, print_results, write_results
 from schemas.canonical import sha256_file
 from schemas.errors import MpgateError
 
 RUNS = "runs"
+TABLE_WIDTH = 140
 
 
 def results_directory(root: Path, candidate: Path) -> Path:
@@ -117,6 +119,7 @@ class Collector:
         """Print the verdict and where the results are."""
         if self.record is not None:
             terminalreporter.section("release gates")
-            terminalreporter.write_line(counts(self.record))
-            terminalreporter.write_line(f"VERDICT  {headline(self.record)}")
+            text = io.StringIO()
+            print_results(self.record, Console(file=text, width=TABLE_WIDTH))
+            terminalreporter.write_line(text.getvalue().rstrip())
             terminalreporter.write_line(f"results  {self.run.directory / RESULTS}")

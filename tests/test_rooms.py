@@ -63,3 +63,17 @@ def test_no_file_names_a_machine() -> None:
     ]
     assert listed
     assert named == []
+
+
+def test_measuring_and_judging_need_no_builder() -> None:
+    """A candidate is measured from its H5 and manifest alone (DESIGN section 3)."""
+    code = (
+        "import sys\n"
+        "for name in ('builder', 'taxcalc', 'torch', 'streamlit'): sys.modules[name] = None\n"
+        "import benchmarks.measure, gates.measuring, gates.session\n"
+        "print('measured without a builder')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "measured without a builder", done.stderr

@@ -77,20 +77,23 @@ def _counting(counter: Counter, microsimulation: Any) -> Counter:
 
 
 def _find_plan(job: dict[str, Any], microsimulation: Any, emit: Emit) -> dict[str, Any]:
-    """Trace, derive, and trace again under the derived order until it stays the same.
+    """Trace, derive, trace again under the derived order; return the order with the fewest runs.
 
     Under a new order branches run other things, so the traces are put together.
     """
     trace = _counting(CallTrace(), microsimulation)
-    plan: dict[str, Any] = {"steps": []}
+    steps: list[str] = []
+    tried: list[tuple[int, list[str]]] = []
     for _ in range(PLAN_ROUNDS):
-        steps = [step.format(year=job["year"]) for step in plan["steps"]]
-        _evaluate(_load(job, microsimulation, emit), job | {"steps": steps}, emit)
+        before = trace.total
+        dated = [step.format(year=job["year"]) for step in steps]
+        _evaluate(_load(job, microsimulation, emit), job | {"steps": dated}, emit)
+        tried.append((trace.total - before, steps))
         found = derive_plan(trace, job["outputs"], job["year"])
-        if found == plan:
+        if found["steps"] in [order for _, order in tried]:
             break
-        plan = found
-    return {"plan": plan}
+        steps = found["steps"]
+    return {"plan": found | {"steps": min(tried, key=lambda entry: entry[0])[1]}}
 
 
 def _load(job: dict[str, Any], microsimulation: Any, emit: Emit) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.engine import child
+from benchmarks.engine import child, worker
 from benchmarks.engine.memory import peak_rss_gb
 from benchmarks.engine.plan import derive_plan, planned_steps
 from benchmarks.engine.trace import CallTrace, RunCounter
@@ -163,3 +163,23 @@ def test_plan_serves_outputs_that_open_branches_only() -> None:
     assert steps
     assert not any("{" in step for step in steps)
     assert planned_steps(["age"], 2024) == []
+
+
+def test_of_the_orders_tried_the_one_with_fewest_runs_is_the_plan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trace = CallTrace()
+    runs = {(): 9, ("aid@2024",): 4, ("aid@2024", "credit@2024"): 6}
+    derived = iter([["aid@{year}"], ["aid@{year}", "credit@{year}"], ["aid@{year}"]])
+
+    def evaluate(simulation: None, job: dict[str, Any], emit: Any) -> None:
+        trace.runs["net", "2024"] += runs[tuple(job["steps"])]
+
+    monkeypatch.setattr(worker, "_counting", lambda *_: trace)
+    monkeypatch.setattr(worker, "_load", lambda *_: None)
+    monkeypatch.setattr(worker, "_evaluate", evaluate)
+    monkeypatch.setattr(
+        worker, "derive_plan", lambda *_: {"outputs": ["net"], "steps": next(derived)}
+    )
+    found = worker._find_plan({"year": 2024, "outputs": ["net"]}, None, lambda *_: None)
+    assert found == {"plan": {"outputs": ["net"], "steps": ["aid@{year}"]}}
