@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from scipy.sparse import csr_matrix
 
 from schemas.errors import BuildError
+
+if TYPE_CHECKING:
+    import torch
 
 Progress = Callable[[str, int, int], None]
 _REPORT_EVERY = 25
@@ -60,6 +65,7 @@ def calibrate(
     """
     _check(matrix, values, initial_weights, config)
     reachable = np.asarray(abs(matrix).sum(axis=0)).ravel() > 0
+    torch = _torch()
     design = torch.from_numpy((matrix.toarray() / values)[:, reachable].T.copy())
     start = torch.from_numpy(initial_weights.astype(np.float64))
     fixed = int((~reachable).sum())  # each such target has a relative error of -1
@@ -87,6 +93,7 @@ def _descend(
     progress: Progress | None,
 ) -> np.ndarray:
     """Return the weight ratios of the best step (household length)."""
+    torch = _torch()
     optimizer = torch.optim.Adam([log_ratio], lr=config.learning_rate)
     best, best_loss = np.ones(len(start)), float("inf")
     bounds = float(np.log(config.ratio_lower)), float(np.log(config.ratio_upper))
@@ -108,6 +115,18 @@ def _descend(
         with torch.no_grad():
             log_ratio.clamp_(*bounds)
     return best
+
+
+def _torch() -> ModuleType:
+    """Return torch, imported only to calibrate: it is an extra, and slow to import."""
+    try:
+        return importlib.import_module("torch")
+    except ModuleNotFoundError as error:
+        raise BuildError(
+            "calibrating needs the package torch",
+            reason="calibration.no_torch",
+            remedy='install the builder extra: pip install "microdata-release-gate[builder]"',
+        ) from error
 
 
 def _loss(estimates: np.ndarray, values: np.ndarray) -> float:

