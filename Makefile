@@ -14,7 +14,7 @@ ROOMS := schemas baselines benchmarks gates builder dashboard
 gates: $(INSTALLED) $(DEMO)/incumbent.h5 $(DEMO)/candidate.h5
 	$(BIN)/mpgate baseline verify psl-cps-2024 --file $(DEMO)/incumbent.h5
 	@$(BIN)/python -m pytest gates/ --candidate $(DEMO)/candidate.h5 --incumbent psl-cps-2024 \
-		-q --tb=line; code=$$?; test $$code -le 1
+		-q --tb=no -rN; code=$$?; test $$code -le 1
 
 $(DEMO)/incumbent.h5: $(BUILD_SOURCES) | $(INSTALLED)
 	$(BIN)/mpgate build embedded --role incumbent --out $@

@@ -33,6 +33,12 @@ def results_directory(root: Path, candidate: Path) -> Path:
     return runs / "judged" / f"{file.stem or 'candidate'}-{tag}" / "results"
 
 
+def shown(path: Path) -> str:
+    """Return a path as the user would type it: relative where it lies below the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 def start_session(config: pytest.Config, policy: Policy, candidate: Path) -> None:
     """Gather all records and register the collector; a file nobody may trust ends the session.
 
@@ -46,7 +52,7 @@ def start_session(config: pytest.Config, policy: Policy, candidate: Path) -> Non
         inputs = gather_with_progress(path, incumbent, policy, config.getoption("--measure"))
     except MpgateError as error:
         write_results(directory, error_record(policy, path, incumbent, error, stage))
-        raise pytest.UsageError(f"{error} Results: {directory / RESULTS}") from None
+        raise pytest.UsageError(f"{error} Results: {shown(directory / RESULTS)}") from None
     write_inputs(directory / "records", inputs)
     run = GateRun(policy, inputs, stage, directory)
     config.stash[RUN] = run
@@ -122,4 +128,4 @@ class Collector:
             text = io.StringIO()
             print_results(self.record, Console(file=text, width=TABLE_WIDTH))
             terminalreporter.write_line(text.getvalue().rstrip())
-            terminalreporter.write_line(f"results  {self.run.directory / RESULTS}")
+            terminalreporter.write_line(f"results  {shown(self.run.directory / RESULTS)}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from gates.judging import PASSING
@@ -13,11 +11,11 @@ from gates.plugin import GateRun, explain
 def test_gate(
     gate_id: str,
     gate_run: GateRun,
-    record_property: Callable[[str, object], None],
+    request: pytest.FixtureRequest,
 ) -> None:
     """Judge one gate; it fails on `fail`, `error` and on `unmeasured` where it blocks."""
     result = gate_run.judge(gate_id)
-    record_property("gate_result", result)
+    request.node.user_properties.append(("gate_result", result))
     stage = result["stages"][gate_run.stage]
     if stage["status"] not in PASSING and stage["blocking"]:
         pytest.fail(explain(result, gate_run.stage), pytrace=False)
