@@ -28,7 +28,7 @@ from benchmarks.weights import household_weights, record_counts, weight_diagnost
 from schemas.canonical import sha256_file
 from schemas.dataset import Dataset, open_dataset
 from schemas.errors import MeasureError
-from schemas.logical import dataset_hashes
+from schemas.logical import dataset_hashes, subject
 from schemas.records import validate
 
 
@@ -108,7 +108,7 @@ def _measure(
     return {
         "schema": "evidence",
         "schema_version": 1,
-        "subject": _subject(dataset),
+        "subject": subject(dataset, dataset_hashes(dataset)),
         "engine": installed_versions(),
         "suite": {"id": suite.id, "sha256": suite.sha256},
         "target_db": target_db_identity(),
@@ -131,20 +131,6 @@ def _target_estimates(
         {"target_id": target.target_id, "estimate": float(figure)}
         for target, figure in zip(suite.targets, figures, strict=True)
     ]
-
-
-def _subject(dataset: Dataset) -> dict[str, Any]:
-    hashes = dataset_hashes(dataset)
-    return {
-        "label": dataset.path.stem,
-        "sha256": hashes.file_sha256,
-        "logical_sha256": hashes.logical_sha256,
-        "inputs_sha256": hashes.inputs_sha256,
-        "size_bytes": hashes.size_bytes,
-        "logical_bytes": hashes.logical_bytes,
-        "layout": dataset.layout,
-        "period": dataset.period,
-    }
 
 
 def _geography(baseline: SimulatedArrays) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,20 @@ def dataset_hashes(dataset: Dataset) -> DatasetHashes:
         size_bytes=dataset.path.stat().st_size,
         logical_bytes=logical_bytes,
     )
+
+
+def subject(dataset: Dataset, hashes: DatasetHashes) -> dict[str, Any]:
+    """Return the identity block that binds a record to one file."""
+    return {
+        "label": dataset.path.name,
+        "sha256": hashes.file_sha256,
+        "logical_sha256": hashes.logical_sha256,
+        "inputs_sha256": hashes.inputs_sha256,
+        "size_bytes": hashes.size_bytes,
+        "logical_bytes": hashes.logical_bytes,
+        "layout": dataset.layout,
+        "period": dataset.period,
+    }
 
 
 def _row_orders(dataset: Dataset) -> dict[str, np.ndarray]:

@@ -8,21 +8,7 @@ from typing import Any
 
 from gates.contract.checks import CHECKS, MAX_EXAMPLES, Check
 from schemas.dataset import Dataset
-from schemas.logical import DatasetHashes
-
-
-def subject_of(dataset: Dataset, hashes: DatasetHashes) -> dict[str, Any]:
-    """Return the identity block that binds a record to one file."""
-    return {
-        "label": dataset.path.name,
-        "sha256": hashes.file_sha256,
-        "logical_sha256": hashes.logical_sha256,
-        "inputs_sha256": hashes.inputs_sha256,
-        "size_bytes": hashes.size_bytes,
-        "logical_bytes": hashes.logical_bytes,
-        "layout": dataset.layout,
-        "period": dataset.period,
-    }
+from schemas.logical import DatasetHashes, subject
 
 
 def contract_findings(
@@ -32,7 +18,7 @@ def contract_findings(
     return {
         "schema": "contract_findings",
         "schema_version": 1,
-        "subject": subject_of(dataset, hashes),
+        "subject": subject(dataset, hashes),
         "checks": [_finding(check, dataset) for check in checks],
         "run": {"checked_at": datetime.now(UTC).isoformat(timespec="seconds")},
     }

@@ -21,16 +21,18 @@ def judge_loss(inputs: JudgeInputs, gate: Gate) -> Measurement:
     details = [f"{wins} targets won, {losses} lost, {ties} tied of {record['kept']['count']}"]
     if headline * votes < 0:
         details.append("headline and win count disagree: look at the largest contributors")
-    if loss["held_out"]:
-        held = loss["held_out"]
-        details.append(f"held-out loss {held['candidate']:.6g} against {held['incumbent']:.6g}")
+    message = f"loss {loss['candidate']:.6g} against the incumbent's {loss['incumbent']:.6g}"
+    if held := loss["held_out"]:
+        message += f"; held-out {held['candidate']:.6g} against {held['incumbent']:.6g}"
+        if loss["delta"] < 0 < held["candidate"] - held["incumbent"]:
+            details.append("worse on held-out groups: better only on what it was fitted to")
     return Measurement(
         value=loss["delta"],
         candidate=loss["candidate"],
         incumbent=loss["incumbent"],
         delta=loss["delta"],
         contributors=tuple((c["name"], c["value"]) for c in loss["contributors"]),
-        message=f"loss {loss['candidate']:.6g} against the incumbent's {loss['incumbent']:.6g}",
+        message=message,
         details=tuple(details),
         remedy="mend the targets listed as contributors" if loss["delta"] >= 0 else "",
     )

@@ -12,10 +12,10 @@ from benchmarks.engine.metadata import installed_versions
 from benchmarks.evidence_store import code_sha256
 from benchmarks.scoring.compare import compare
 from benchmarks.suite import load_suite
-from gates.contract.run import contract_findings, subject_of
+from gates.contract.run import contract_findings
 from gates.inputs import JudgeInputs
 from schemas.dataset import open_dataset
-from schemas.logical import dataset_hashes
+from schemas.logical import dataset_hashes, subject
 from schemas.records import validate
 from schemas.writers import write_period_arrays
 from tests.small import PERIOD, Columns, small_columns
@@ -36,7 +36,7 @@ def evidence_of(path: Path, *, error: float = 0.1, effect: float = EFFECT) -> di
     record = {
         "schema": "evidence",
         "schema_version": 1,
-        "subject": subject_of(dataset, dataset_hashes(dataset)),
+        "subject": subject(dataset, dataset_hashes(dataset)),
         "engine": installed_versions(),
         "suite": {"id": suite.id, "sha256": suite.sha256},
         "target_db": target_db_identity(),
