@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from gates.inputs import JudgeInputs, NotJudged
 from gates.judging import Measurement
 from gates.policy import Gate
@@ -43,5 +45,19 @@ def judge_incumbent_evidence(inputs: JudgeInputs, gate: Gate) -> Measurement:
             f"the two sides were measured with another {', '.join(differing)}",
             "measure both with the same engine and suite",
         )
+    frozen_on = inputs.record("suite")["frozen_on"]
+    for whose, record in (("candidate", ours), ("incumbent", theirs)):
+        _require_after_freeze(record["run"].get("measured_at"), frozen_on, whose)
     sha = theirs["subject"]["sha256"][:12]
     return Measurement(value=0, message=f"measured on {sha} with the same engine and suite")
+
+
+def _require_after_freeze(measured_at: float | None, frozen_on: str, whose: str) -> None:
+    """Refuse evidence older than the freeze of its suite: a suite comes before any candidate."""
+    frozen = datetime.fromisoformat(frozen_on).replace(tzinfo=UTC)
+    if measured_at is None or datetime.fromtimestamp(measured_at, UTC) < frozen:
+        raise NotJudged(
+            "error",
+            f"the {whose}'s evidence is older than the suite, which was frozen on {frozen_on}",
+            "measure again",
+        )

@@ -21,6 +21,7 @@ from schemas.writers import write_period_arrays
 from tests.small import PERIOD, Columns, small_columns
 
 EFFECT = 20e9
+MEASURED_AT = 2_000_000_000
 
 
 def small_file(path: Path, columns: Columns | None = None) -> Path:
@@ -58,7 +59,7 @@ def evidence_of(path: Path, *, error: float = 0.1, effect: float = EFFECT) -> di
         "baseline": dict.fromkeys(suite.measures, 1e12),
         "benchmarks": [_benchmark(each["id"], suite.measures, effect) for each in suite.benchmarks],
         "code_sha256": code_sha256(),
-        "run": {},
+        "run": {"measured_at": MEASURED_AT},
     }
     validate(record, "evidence")
     return record

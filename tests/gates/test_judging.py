@@ -130,6 +130,15 @@ def test_two_sides_measured_differently_are_an_error(files: tuple[Path, Path], k
     assert judged(mixed)["baseline.evidence"]["status"] == "error"
 
 
+@pytest.mark.parametrize("run", [{}, {"measured_at": 1_500_000_000}])
+def test_evidence_older_than_the_suite_is_an_error(files: tuple[Path, Path], run: Any) -> None:
+    good = inputs(files)
+    old = {**good.records["evidence"], "run": run}
+    stale = judged(replace(good, records={**good.records, "evidence": old}))
+    assert stale["baseline.evidence"]["status"] == "error"
+    assert "frozen on" in stale["baseline.evidence"]["message"]
+
+
 def test_absent_records_never_pass(files: tuple[Path, Path]) -> None:
     good = inputs(files)
     bare = replace(good, records={})
