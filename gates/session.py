@@ -17,7 +17,7 @@ from gates.plugin import RUN, GateRun
 from gates.policy import Policy
 from gates.results import RESULTS, assemble, error_record, print_results, write_results
 from schemas.canonical import sha256_file
-from schemas.errors import MpgateError
+from schemas.errors import MeasureError, MpgateError
 
 RUNS = "runs"
 TABLE_WIDTH = 140
@@ -53,12 +53,23 @@ def start_session(config: pytest.Config, policy: Policy, candidate: Path) -> Non
     except MpgateError as error:
         write_results(directory, error_record(policy, path, incumbent, error, stage))
         raise pytest.UsageError(f"{error} Results: {shown(directory / RESULTS)}") from None
+    except BaseException as stop:  # an interrupted run leaves a record too
+        write_results(directory, error_record(policy, path, incumbent, _stopped(stop), stage))
+        raise
     write_inputs(directory / "records", inputs)
     run = GateRun(policy, inputs, stage, directory)
     config.stash[RUN] = run
     if config.option.xmlpath is None:
         config.option.xmlpath = str(directory / "junit.xml")
     config.pluginmanager.register(Collector(run), "mpgate-collector")
+
+
+def _stopped(stop: BaseException) -> MeasureError:
+    return MeasureError(
+        f"measuring stopped: {type(stop).__name__} {stop}",
+        reason="measure.stopped",
+        remedy="run it again: finished simulations are cached",
+    )
 
 
 def gather_with_progress(
