@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -48,12 +49,16 @@ def write_entity_tables(path: Path | str, columns: Mapping[str, np.ndarray], per
         with pd.HDFStore(temporary, mode="w", complevel=4, complib="zlib") as store:
             for entity in ENTITIES:
                 if entity in frames:
-                    store.put(
-                        entity, frames[entity], format="table", data_columns=True, track_times=False
-                    )
-            store.put("_time_period", pd.Series([period]), format="table", track_times=False)
+                    _put(store, entity, frames[entity])
+            _put(store, "_time_period", pd.Series([period]))
 
     _write_atomically(Path(path), fill)
+
+
+def _put(store: pd.HDFStore, key: str, table: pd.DataFrame | pd.Series) -> None:
+    """Write one table without search indexes, which nobody reads and which carry timestamps."""
+    columns: Literal[True] | None = True if isinstance(table, pd.DataFrame) else None
+    store.put(key, table, format="table", data_columns=columns, track_times=False, index=False)
 
 
 def _frames(columns: Mapping[str, np.ndarray]) -> dict[str, pd.DataFrame]:
