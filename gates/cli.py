@@ -40,7 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(baseline_app, name="baseline", help="Pinned incumbents: list, fetch, verify, ...")
 app.command("measure")(measure_command)
-if importlib.util.find_spec("taxcalc") and importlib.util.find_spec("torch"):
+if importlib.util.find_spec("builder"):
     app.add_typer(importlib.import_module("builder.cli").app, name="build", help="Build an H5.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the record as JSON.")]

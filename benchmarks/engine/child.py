@@ -94,7 +94,11 @@ def _refused(job: dict[str, Any], message: dict[str, Any]) -> MeasureError:
             f"the simulation of {name} passed {message['limit_gb']:g} GB of memory "
             f"({message['used_gb']:g} GB) and was stopped"
         )
-        return MeasureError(text, reason=reason, remedy="use a smaller file or a higher ceiling")
+        return MeasureError(
+            text,
+            reason=reason,
+            remedy="raise the ceiling with MPGATE_MEMORY_GB=12, or thin the file",
+        )
     if reason == "engine.unknown_parameter":
         paths = ", ".join(message["parameters"])
         return MeasureError(

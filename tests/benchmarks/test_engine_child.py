@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.engine import child, worker
+from benchmarks.engine import child, session, worker
 from benchmarks.engine.memory import peak_rss_gb
 from benchmarks.engine.plan import derive_plan, planned_steps
 from benchmarks.engine.trace import CallTrace, RunCounter
@@ -183,3 +183,14 @@ def test_of_the_orders_tried_the_one_with_fewest_runs_is_the_plan(
     )
     found = worker._find_plan({"year": 2024, "outputs": ["net"]}, None, lambda *_: None)
     assert found == {"plan": {"outputs": ["net"], "steps": ["aid@{year}"]}}
+
+
+def test_the_memory_ceiling_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(session.MEMORY_VARIABLE, raising=False)
+    assert session.memory_ceiling_gb() == session.MEMORY_GB
+    monkeypatch.setenv(session.MEMORY_VARIABLE, "12")
+    assert session.memory_ceiling_gb() == 12
+    for wrong in ("much", "-1", "nan"):
+        monkeypatch.setenv(session.MEMORY_VARIABLE, wrong)
+        with pytest.raises(MeasureError, match=wrong):
+            session.memory_ceiling_gb()
