@@ -14,7 +14,7 @@ from rich.console import Console
 from baselines.cli import app as baseline_app
 from benchmarks.cli import measure as measure_command
 from gates.contract.run import contract_findings
-from gates.inputs import JudgeInputs, read_inputs
+from gates.inputs import JudgeInputs, read_inputs, write_inputs
 from gates.judges import JUDGES
 from gates.judging import judge_gate
 from gates.policy import STAGES, Policy, load_policy
@@ -86,7 +86,6 @@ def _inputs(
     quiet: bool,
 ) -> tuple[JudgeInputs, Path]:
     """Return the records to judge and where the results go; an H5's records are written there."""
-    from gates.inputs import write_inputs
     from gates.session import gather_with_progress, results_directory
 
     if (candidate / "judge_inputs.json").is_file():

@@ -40,11 +40,6 @@ def rejected_on_load(version: str = DEFAULT_ENGINE) -> frozenset[str]:
     return frozenset(_document(version)["rejected_on_load"])
 
 
-def engine_versions(version: str = DEFAULT_ENGINE) -> dict[str, str]:
-    """Return the versions of policyengine-us and policyengine-core the table was taken from."""
-    return dict(_document(version)["engine"])
-
-
 @cache
 def _document(version: str) -> dict[str, Any]:
     path = ENGINE_DIR / f"policyengine_us-{version}.json"
