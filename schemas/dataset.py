@@ -1,30 +1,33 @@
-"""One view over both H5 layouts; headers are read on open, arrays only when asked for.
-
-Layouts (shared by every eCPS and by the current policyengine-us default respectively):
-`period_arrays` is `<variable>/<period>`; `entity_tables` is one pandas table per entity.
-"""
+"""One view over both H5 layouts; headers are read on open, arrays only when asked for."""
 
 from __future__ import annotations
 
-import pickle
-from collections import Counter
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import h5py
 import numpy as np
 
 from schemas.engine_metadata import variable_table
 from schemas.errors import DatasetError
+from schemas.layouts import ENTITIES, Column, FileLayout, LayoutName, read_layout
 from schemas.preflight import preflight
 
-Layout = Literal["period_arrays", "entity_tables"]
-ENTITIES = ("person", "household", "tax_unit", "spm_unit", "family", "marital_unit")
+__all__ = [
+    "ENTITIES",
+    "GROUP_ENTITIES",
+    "REQUIRED_IDS",
+    "WEIGHT",
+    "Column",
+    "Dataset",
+    "id_name",
+    "membership_name",
+    "open_dataset",
+]
+
 GROUP_ENTITIES = ENTITIES[1:]
 WEIGHT = "household_weight"
-_PERIOD_TABLE = "_time_period"
+_CHUNK_BYTES = 16 * 1024**2
 
 
 def id_name(entity: str) -> str:
@@ -42,35 +45,24 @@ REQUIRED_IDS = tuple(id_name(entity) for entity in ENTITIES) + tuple(
 )
 
 
-@dataclass(frozen=True)
-class Column:
-    """Where one array of a variable lies: HDF5 path, field of a table, and its header."""
-
-    path: str
-    field: str | None
-    index: int | None
-    length: int
-    dtype: np.dtype
-
-
 class Dataset:
-    """A microdata file that passed the preflight; `read` returns 1-D arrays in file row order."""
+    """A microdata file that passed the preflight; `read` returns 1-D arrays in file row order.
 
-    def __init__(
-        self,
-        path: Path,
-        layout: Layout,
-        period: int,
-        columns: dict[str, dict[str, Column]],
-        tables: dict[str, str],
-    ) -> None:
-        """Hold headers only: `columns` is variable -> period -> Column, `tables` name -> entity."""
+    `period` is 0 for a file that declares no year. `irregular` and `misplaced` name what has no
+    place in the file's layout. Arrays are kept once read, and are read-only.
+    """
+
+    def __init__(self, path: Path, layout: FileLayout) -> None:
+        """Hold headers only."""
         self.path = path
-        self.layout: Layout = layout
-        self.period = period
-        self.variables = tuple(sorted(columns))
-        self._columns = columns
-        self._tables = tables
+        self.layout: LayoutName = layout.name
+        self.period = layout.period
+        self.irregular = layout.irregular
+        self.misplaced = layout.misplaced
+        self.variables = tuple(sorted(layout.columns))
+        self._columns = layout.columns
+        self._tables = layout.tables
+        self._kept: dict[tuple[str, str], np.ndarray] = {}
 
     def periods_of(self, name: str) -> tuple[str, ...]:
         """Return the period keys stored for a variable; empty for an empty group."""
@@ -93,14 +85,54 @@ class Dataset:
         return str(self.period) in self._columns.get(name, {})
 
     def read(self, name: str, period: str | None = None) -> np.ndarray:
-        """Return one array (entity length, file row order); text as numpy str."""
+        """Return one array (entity length, file row order, read-only); text as numpy str.
+
+        Raises DatasetError for an absent column and for data that cannot be unpacked.
+        """
         column = self.header(name, period)
+        key = (name, str(self.period) if period is None else period)
+        if key not in self._kept:
+            try:
+                if column.field is None:
+                    self._keep(key, self._read_array(column))
+                else:
+                    self._read_table(self._tables[name])
+            except (OSError, RuntimeError, ValueError, TypeError) as error:
+                raise _damaged(self.path, error) from error
+        return self._kept[key]
+
+    def _keep(self, key: tuple[str, str], values: np.ndarray) -> None:
+        text = _as_text(values)
+        text.flags.writeable = False
+        self._kept[key] = text
+
+    def _read_array(self, column: Column) -> np.ndarray:
         with h5py.File(self.path, "r") as h5:
-            node = h5[column.path]
-            values = node[()] if column.field is None else node.fields(column.field)[()]
-        if column.index is not None:
-            values = values[:, column.index]
-        return _as_text(np.asarray(values))
+            return np.asarray(h5[column.path][()])
+
+    def _read_table(self, entity: str) -> None:
+        """Read all columns of one table in one pass: a pass unpacks the whole table anyway."""
+        key = str(self.period)
+        names = [name for name, table in self._tables.items() if table == entity]
+        columns = {name: self._columns[name][key] for name in names}
+        with h5py.File(self.path, "r") as h5:
+            node = h5[f"/{entity}/table"]
+            arrays = {name: np.empty(len(node), col.dtype) for name, col in columns.items()}
+            step = max(1, _CHUNK_BYTES // node.dtype.itemsize)
+            for start in range(0, len(node), step):
+                rows = node[start : start + step]
+                for name, column in columns.items():
+                    values = rows[column.field]
+                    part = values if column.index is None else values[:, column.index]
+                    arrays[name][start : start + step] = part
+        for name, values in arrays.items():
+            self._keep((name, key), values)
+
+    def nonzero_share(self, name: str) -> float:
+        """Return the share of records (unweighted) that hold anything: not 0, false or empty."""
+        values = self.read(name)
+        held = np.count_nonzero(values != "" if values.dtype.kind == "U" else values)
+        return float(held) / max(len(values), 1)
 
     def entity_of(self, name: str) -> str | None:
         """Return the entity of a variable: by table, engine or unique length."""
@@ -134,7 +166,8 @@ def _as_text(values: np.ndarray) -> np.ndarray:
         return np.char.decode(values, "utf-8", "replace")
     if values.dtype.kind == "O":
         return np.array(
-            [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values]
+            [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values],
+            dtype=str,
         )
     return values
 
@@ -145,92 +178,17 @@ def open_dataset(path: Path | str) -> Dataset:
     preflight(file)
     try:
         with h5py.File(file, "r") as h5:
-            keys = set(h5)
-            if keys & set(ENTITIES):
-                return _open_tables(file, h5)
-            return _open_arrays(file, h5)
-    except (OSError, RuntimeError) as error:
-        raise DatasetError(
-            f"{file.name} cannot be read ({str(error).splitlines()[0][:160]})",
-            reason="h5.damaged",
-            remedy="copy or build the file again and compare its sha256",
-        ) from error
+            return Dataset(file, read_layout(file, h5))
+    except DatasetError:
+        raise
+    except Exception as error:  # whatever a damaged header makes h5py raise
+        raise _damaged(file, error) from error
 
 
-def _open_arrays(file: Path, h5: h5py.File) -> Dataset:
-    bare = sorted(key for key in h5 if isinstance(h5[key], h5py.Dataset))
-    if bare or not len(h5):
-        raise DatasetError(
-            f"{file.name} has {'bare root arrays such as ' + bare[0] if bare else 'no variables'}",
-            reason="dataset.layout",
-            remedy="store each variable as <variable>/<period>, or one table per entity",
-        )
-    columns = {
-        name: {
-            key: Column(f"/{name}/{key}", None, None, len(node), node.dtype)
-            for key, node in h5[name].items()
-            if isinstance(node, h5py.Dataset) and node.ndim == 1
-        }
-        for name in h5
-    }
-    counts = Counter(key for periods in columns.values() for key in periods)
-    years = [key for key, _ in counts.most_common() if key.isdigit() and len(key) == 4]
-    if not years:
-        raise DatasetError(
-            f"{file.name} has no yearly period key",
-            reason="dataset.period",
-            remedy="store each variable as <variable>/<year>",
-        )
-    return Dataset(file, "period_arrays", int(years[0]), columns, {})
-
-
-def _open_tables(file: Path, h5: h5py.File) -> Dataset:
-    period = _table_period(file, h5)
-    columns: dict[str, dict[str, Column]] = {}
-    tables: dict[str, str] = {}
-    for entity in ENTITIES:
-        if entity not in h5:
-            continue
-        for name, column in _table_columns(file, h5, entity).items():
-            columns.setdefault(name, {})[str(period)] = column
-            tables[name] = entity
-    return Dataset(file, "entity_tables", period, columns, tables)
-
-
-def _table_period(file: Path, h5: h5py.File) -> int:
-    node = h5.get(f"{_PERIOD_TABLE}/table")
-    if not isinstance(node, h5py.Dataset) or not len(node):
-        raise DatasetError(
-            f"{file.name} has entity tables but no {_PERIOD_TABLE}",
-            reason="dataset.period",
-            remedy=f"store the year in {_PERIOD_TABLE}",
-        )
-    fields = [name for name in node.dtype.names if name != "index"]
-    return int(np.ravel(node.fields(fields[0])[()])[0])
-
-
-def _table_columns(file: Path, h5: h5py.File, entity: str) -> dict[str, Column]:
-    node = h5.get(f"{entity}/table")
-    if not isinstance(node, h5py.Dataset) or node.dtype.names is None:
-        raise DatasetError(
-            f"the {entity} table of {file.name} is not in pandas table format",
-            reason="dataset.layout",
-            remedy='write it with format="table"',
-        )
-    found: dict[str, Column] = {}
-    for field in node.dtype.names:
-        if field == "index":
-            continue
-        dtype, length, path = node.dtype[field], len(node), f"/{entity}/table"
-        if field.startswith("values_block_"):
-            for i, name in enumerate(_block_names(node, field)):
-                found[name] = Column(path, field, i, length, dtype.base)
-        else:
-            found[field] = Column(path, field, None, length, dtype)
-    return found
-
-
-def _block_names(node: h5py.Dataset, field: str) -> list[str]:
-    """Return the column names of a pandas block; the pickle is a literal list (preflight)."""
-    names = pickle.loads(bytes(node.attrs[f"{field}_kind"]))
-    return [str(name) for name in names]
+def _damaged(file: Path, error: Exception) -> DatasetError:
+    words = " ".join(str(error).split())[:160] or type(error).__name__
+    return DatasetError(
+        f"{file.name} cannot be read ({words})",
+        reason="h5.damaged",
+        remedy="copy or build the file again and compare its sha256",
+    )

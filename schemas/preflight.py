@@ -6,42 +6,42 @@ run code, so nothing else in this project opens an H5 that has not passed here (
 
 from __future__ import annotations
 
-import pickletools
+import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, NoReturn
 
 import h5py
 import numpy as np
 
 from schemas.errors import DatasetError
+from schemas.pickles import is_hostile, would_be_unpickled
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-MAX_LOGICAL_BYTES = 64 * 1024**3
-MAX_EXPANSION = 1000
+# A user block is a power of two of at least 512 bytes; HDF5 looks for its signature there too.
+USER_BLOCKS = tuple(512 * 2**power for power in range(16))
+MAX_LOGICAL_BYTES = 8 * 1024**3  # 57,000 households with 170 columns need 0.2 GB
+MAX_EXPANSION = 250  # a column of zeros alone reaches 1,000, a whole file of microdata about 10
 EXPANSION_FLOOR = 64 * 1024**2
-MAX_OBJECTS = 50_000
-MAX_DEPTH = 8
+MAX_OBJECTS = 20_000  # every variable of the engine as group and array: 14,000
+MAX_DEPTH = 8  # pandas nests its category tables and indexes to 6
+MAX_ATTRIBUTES = 2_000  # of one object; a pandas table has 5 per column and 20 more
+MAX_ATTRIBUTES_IN_ALL = 100_000
+MAX_ATTRIBUTE_BYTES = 1024**2
+MAX_RANK = 4
+MAX_CHUNKS = 1_000_000
 KNOWN_FILTERS = frozenset(
     {
         h5py.h5z.FILTER_DEFLATE,
         h5py.h5z.FILTER_SHUFFLE,
         h5py.h5z.FILTER_FLETCHER32,
         h5py.h5z.FILTER_LZF,
-        32001,  # blosc, bundled with PyTables
     }
 )
-# Opcodes that import or call; literals such as lists, text and numbers need none of them.
-_ACTIVE_OPCODES = frozenset(
-    {
-        "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX",
-        "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEXT_BUFFER", "READONLY_BUFFER",
-    }
-)  # fmt: skip
+REBUILD = "do not open this file; build it again"
 
 
-def refuse(
-    message: str, reason: str, remedy: str = "do not open this file; build it again"
-) -> None:
+def refuse(message: str, reason: str, remedy: str = REBUILD) -> NoReturn:
     """Raise the DatasetError of one refused file; the reason id is stable."""
     raise DatasetError(message, reason=reason, remedy=remedy)
 
@@ -53,9 +53,11 @@ def preflight(path: Path | str) -> None:
     try:
         with h5py.File(file, "r") as h5:
             if h5.userblock_size:
-                refuse(f"{file.name} hides a user block before its HDF5 data", "h5.user_block")
-            logical = _walk(h5, file.name)
-    except (OSError, RuntimeError, KeyError) as error:
+                _refuse_user_block(file)
+            logical = _Walk(file.name).measure(h5)
+    except DatasetError:
+        raise
+    except Exception as error:  # whatever a damaged header makes h5py raise
         raise DatasetError(
             f"{file.name} is a damaged or truncated HDF5 file ({_first_line(error)})",
             reason="h5.damaged",
@@ -65,19 +67,23 @@ def preflight(path: Path | str) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def _check_bytes(file: Path) -> None:
+    """Refuse what is no readable file, and what does not begin as HDF5."""
     if not file.exists():
         refuse(f"{file} does not exist", "file.missing", "check the path of the candidate")
     if file.is_dir():
         refuse(
             f"{file} is a directory, not an H5 file", "file.directory", "name the .h5 file in it"
         )
+    if not file.is_file():
+        refuse(f"{file} is no regular file", "file.unreadable", "name a file on disk")
     try:
         with file.open("rb") as stream:
             head = stream.read(len(SIGNATURE))
+            behind = head != SIGNATURE and _signature_behind(stream)
     except OSError as error:
         raise DatasetError(
             f"{file} cannot be read ({error.strerror})",
@@ -86,43 +92,83 @@ def _check_bytes(file: Path) -> None:
         ) from error
     if not head:
         refuse(f"{file.name} is empty (0 bytes)", "file.empty", "build or copy the file again")
+    if behind:
+        _refuse_user_block(file)
     if head != SIGNATURE:
         refuse(f"{file.name} is not an HDF5 file", "h5.signature", "name a file written as HDF5")
 
 
-def _walk(h5: h5py.File, label: str) -> int:
-    """Check every link, object, attribute and filter; return the logical bytes of all datasets."""
-    logical = 0
-    for count, (name, item) in enumerate(_objects(h5, "", 0)):
-        if count > MAX_OBJECTS:
-            refuse(f"{label} holds more than {MAX_OBJECTS} objects", "h5.too_many_objects")
-        _check_attributes(item, name or "/")
-        if isinstance(item, h5py.Dataset):
-            _check_dataset(item, name)
-            logical += item.size * item.dtype.itemsize
-        elif not isinstance(item, h5py.Group):
-            refuse(f"{name} is a named type, which no dataset needs", "h5.named_type")
-    return logical
+def _signature_behind(stream: BinaryIO) -> bool:
+    """Decide whether HDF5 data begins behind a user block."""
+    for offset in USER_BLOCKS:
+        stream.seek(offset)
+        if stream.read(len(SIGNATURE)) == SIGNATURE:
+            return True
+    return False
 
 
-def _objects(
-    group: h5py.Group, prefix: str, depth: int
-) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]]:
-    if depth > MAX_DEPTH:
-        refuse(f"{prefix} is nested deeper than {MAX_DEPTH} groups", "h5.too_deep")
-    yield prefix, group
-    for key in group:
-        name = f"{prefix}/{key}"
-        link = group.get(key, getlink=True)
-        if isinstance(link, h5py.ExternalLink):
-            refuse(f"{name} is a link to another file", "h5.external_link")
-        if isinstance(link, h5py.SoftLink):
-            refuse(f"{name} is a soft link", "h5.soft_link")
-        item = group[key]
-        if isinstance(item, h5py.Group):
-            yield from _objects(item, name, depth + 1)
-        else:
-            yield name, item
+def _refuse_user_block(file: Path) -> NoReturn:
+    refuse(f"{file.name} hides a user block before its HDF5 data", "h5.user_block")
+
+
+class _Walk:
+    """One walk over every link, object, attribute and filter of an open file."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.logical = 0
+        self.attributes = 0
+        self.seen: set[tuple[int, int]] = set()
+
+    def measure(self, h5: h5py.File) -> int:
+        """Check everything and return the unpacked bytes of all datasets."""
+        for name, item in self._objects(h5, "", 0):
+            self._attributes(item, name or "/")
+            if isinstance(item, h5py.Dataset):
+                _check_dataset(item, name)
+                self.logical += item.size * item.dtype.itemsize
+            elif not isinstance(item, h5py.Group):
+                refuse(f"{name} is a named type, which no dataset needs", "h5.named_type")
+        return self.logical
+
+    def _objects(
+        self, group: h5py.Group, prefix: str, depth: int
+    ) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]]:
+        self._note(group, prefix or "/")
+        if depth > MAX_DEPTH:
+            refuse(f"{prefix} is nested deeper than {MAX_DEPTH} groups", "h5.too_deep")
+        yield prefix, group
+        for key in group:
+            name = f"{prefix}/{key}"
+            link = group.get(key, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                refuse(f"{name} is a link to another file", "h5.external_link")
+            if not isinstance(link, h5py.HardLink):
+                refuse(f"{name} is a soft link", "h5.soft_link")
+            item = group[key]
+            if isinstance(item, h5py.Group):
+                yield from self._objects(item, name, depth + 1)
+            else:
+                self._note(item, name)
+                yield name, item
+
+    def _note(self, item: h5py.Group | h5py.Dataset, name: str) -> None:
+        """Count an object; one that is met twice would make the walk endless or lie about size."""
+        info = h5py.h5o.get_info(item.id)
+        place = (info.fileno, info.addr)
+        if place in self.seen:
+            refuse(f"{name} is a second link to the same object", "h5.repeated_link")
+        self.seen.add(place)
+        if len(self.seen) > MAX_OBJECTS:
+            refuse(f"{self.label} holds more than {MAX_OBJECTS} objects", "h5.too_many_objects")
+
+    def _attributes(self, item: h5py.Group | h5py.Dataset, name: str) -> None:
+        count = h5py.h5a.get_num_attrs(item.id)
+        self.attributes += count
+        if count > MAX_ATTRIBUTES or self.attributes > MAX_ATTRIBUTES_IN_ALL:
+            refuse(f"{name} brings too many attributes ({count:,})", "h5.too_many_attributes")
+        for index in range(count):
+            _check_attribute(h5py.h5a.open(item.id, index=index), name)
 
 
 def _check_dataset(item: h5py.Dataset, name: str) -> None:
@@ -134,39 +180,46 @@ def _check_dataset(item: h5py.Dataset, name: str) -> None:
     for i in range(plist.get_nfilters()):
         code = plist.get_filter(i)[0]
         if code not in KNOWN_FILTERS:
-            refuse(f"{name} needs the unknown HDF5 filter {code}", "h5.unknown_filter")
-    if item.dtype.kind == "O" and h5py.check_string_dtype(item.dtype) is None:
-        refuse(f"{name} holds pickled or variable-length objects", "h5.object_data")
-
-
-def _check_attributes(item: h5py.Group | h5py.Dataset, name: str) -> None:
-    for key in item.attrs:
-        value = item.attrs.get_id(key)
-        raw = _attribute_bytes(value)
-        if raw is not None and _is_active_pickle(raw):
             refuse(
-                f"the attribute {key} of {name} is a pickle that would run code",
-                "h5.hostile_pickle",
+                f"{name} needs the HDF5 filter {code}, which is not part of plain HDF5",
+                "h5.unknown_filter",
+                "write the file with gzip or lzf compression",
             )
+    if item.ndim > MAX_RANK or (item.chunks and item.size // math.prod(item.chunks) > MAX_CHUNKS):
+        refuse(f"{name} has an absurd shape or number of chunks", "h5.expansion")
+    if _holds_objects(item.dtype) or item.attrs.get("PSEUDOATOM") in (b"object", "object"):
+        refuse(f"{name} holds pickled, linked or variable-length objects", "h5.object_data")
 
 
-def _attribute_bytes(attribute: h5py.h5a.AttrID) -> bytes | None:
-    """Return the raw bytes of a text attribute (PyTables unpickles such values), else None."""
-    if attribute.dtype.kind != "S" or attribute.shape not in ((), (1,)):
-        return None
-    buffer = np.empty(attribute.shape, dtype=attribute.dtype)
-    attribute.read(buffer)
-    return buffer.tobytes().rstrip(b"\0")
+def _holds_objects(dtype: np.dtype) -> bool:
+    """Decide whether a type, or a field of it, holds more than numbers and text."""
+    if dtype.names is not None:
+        return any(_holds_objects(dtype[field].base) for field in dtype.names)
+    return dtype.kind == "O" and h5py.check_string_dtype(dtype) is None
 
 
-def _is_active_pickle(raw: bytes) -> bool:
-    """Decide whether unpickling `raw` could import or call something, before any error in it."""
-    if len(raw) < 3 or not raw.endswith(b"."):
-        return False
-    try:
-        return any(opcode.name in _ACTIVE_OPCODES for opcode, _, _ in pickletools.genops(raw))
-    except ValueError:
-        return False
+def _check_attribute(attribute: h5py.h5a.AttrID, name: str) -> None:
+    label = f"the attribute {attribute.name.decode(errors='replace')} of {name}"
+    if attribute.get_space().get_simple_extent_type() == h5py.h5s.NULL:
+        return
+    if math.prod(attribute.shape) * attribute.dtype.itemsize > MAX_ATTRIBUTE_BYTES:
+        refuse(f"{label} is larger than {MAX_ATTRIBUTE_BYTES:,} bytes", "h5.too_many_attributes")
+    if _holds_objects(attribute.dtype):
+        refuse(f"{label} holds references or variable-length objects", "h5.object_data")
+    if any(would_be_unpickled(text) and is_hostile(text) for text in _texts(attribute)):
+        refuse(f"{label} is a pickle that would run code", "h5.hostile_pickle")
+
+
+def _texts(attribute: h5py.h5a.AttrID) -> Iterator[bytes]:
+    """Yield every text of an attribute as PyTables would see its bytes, and with its padding."""
+    if attribute.dtype.kind not in "SO":
+        return
+    values = np.empty(attribute.shape, dtype=attribute.dtype)
+    attribute.read(values)
+    for value in values.ravel().tolist():
+        text = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+        yield text
+        yield text.rstrip(b"\0 ")
 
 
 def _check_expansion(file: Path, logical: int) -> None:

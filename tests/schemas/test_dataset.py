@@ -211,8 +211,16 @@ def test_what_is_no_hdf5_file_is_named(tmp_path: Path) -> None:
         assert caught.value.reason == reason, name
 
 
-def test_bare_root_arrays_are_refused(tmp_path: Path) -> None:
+def test_bare_root_arrays_are_seen_but_have_no_period(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "f.h5", "w") as h5:
         h5["age"] = np.ones(3)
-    with pytest.raises(DatasetError, match="bare root arrays"):
+    data = open_dataset(tmp_path / "f.h5")
+    assert (data.period, data.variables, data.has("age")) == (0, ("age",), False)
+    assert "bare array" in data.irregular[0]
+    assert dataset_hashes(data).logical_bytes == 24
+
+
+def test_a_file_without_variables_is_refused(tmp_path: Path) -> None:
+    h5py.File(tmp_path / "f.h5", "w").close()
+    with pytest.raises(DatasetError, match="no variables"):
         open_dataset(tmp_path / "f.h5")

@@ -1,0 +1,176 @@
+"""The two H5 layouts: what lies where in a file, from headers alone.
+
+`period_arrays` is `<variable>/<period>` (every eCPS); `entity_tables` is one pandas table per
+entity and `_time_period` (the current policyengine-us default). What fits neither is listed, not
+hidden: the loader would swallow it in silence (contract checks `layout.*`).
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+
+from schemas.engine_metadata import variable_table
+from schemas.errors import DatasetError
+
+LayoutName = Literal["period_arrays", "entity_tables"]
+ENTITIES = ("person", "household", "tax_unit", "spm_unit", "family", "marital_unit")
+PERIOD_TABLE = "_time_period"
+NO_PERIOD = 0
+
+
+@dataclass(frozen=True)
+class Column:
+    """Where one array of a variable lies: HDF5 path, field of a table, and its header."""
+
+    path: str
+    field: str | None
+    index: int | None
+    length: int
+    dtype: np.dtype
+
+
+@dataclass(frozen=True)
+class FileLayout:
+    """What a file holds: variable -> period -> column, and all that has no place in its layout.
+
+    `period` is the file's year, or 0 where it declares none. `tables` is variable -> entity.
+    """
+
+    name: LayoutName
+    period: int
+    columns: dict[str, dict[str, Column]]
+    tables: dict[str, str]
+    irregular: tuple[str, ...] = ()
+    misplaced: tuple[str, ...] = ()
+
+
+def read_layout(file: Path, h5: h5py.File) -> FileLayout:
+    """Return the layout of an open file; raises DatasetError for a file without any variable."""
+    if not len(h5):
+        raise DatasetError(
+            f"{file.name} has no variables",
+            reason="dataset.layout",
+            remedy="store each variable as <variable>/<period>, or one table per entity",
+        )
+    return _tables(file, h5) if set(h5) & set(ENTITIES) else _arrays(h5)
+
+
+def _arrays(h5: h5py.File) -> FileLayout:
+    columns: dict[str, dict[str, Column]] = {}
+    irregular: list[str] = []
+    for name, node in h5.items():
+        if isinstance(node, h5py.Dataset):
+            irregular.append(f"{name} is a bare array at the root: it has no period")
+            columns[name] = {"": _plain(node)} if node.ndim == 1 else {}
+        else:
+            columns[name] = {key: _plain(each) for key, each in _one_dimensional(node)}
+            irregular += _strangers(name, node)
+    counts = Counter(key for periods in columns.values() for key in periods)
+    years = [key for key, _ in counts.most_common() if is_year(key)]
+    period = int(years[0]) if years else NO_PERIOD
+    return FileLayout("period_arrays", period, columns, {}, tuple(irregular))
+
+
+def is_year(key: str) -> bool:
+    """Decide whether a period key is a plain year such as 2024."""
+    return len(key) == 4 and key.isascii() and key.isdigit()
+
+
+def _plain(node: h5py.Dataset) -> Column:
+    return Column(node.name, None, None, len(node), node.dtype)
+
+
+def _one_dimensional(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
+    for key, node in group.items():
+        if isinstance(node, h5py.Dataset) and node.ndim == 1:
+            yield key, node
+
+
+def _strangers(name: str, group: h5py.Group) -> list[str]:
+    """Return a line for everything in a variable's group that is no 1-D array."""
+    good = {key for key, _ in _one_dimensional(group)}
+    return [
+        f"{name}/{key} is "
+        + ("a group" if isinstance(group[key], h5py.Group) else f"{group[key].ndim}-dimensional")
+        for key in group
+        if key not in good
+    ]
+
+
+def _tables(file: Path, h5: h5py.File) -> FileLayout:
+    period = _table_period(h5)
+    columns: dict[str, dict[str, Column]] = {}
+    tables: dict[str, str] = {}
+    misplaced: list[str] = []
+    for entity in ENTITIES:
+        if entity not in h5:
+            continue
+        for name, column in _table_columns(file, h5, entity).items():
+            if name in tables:
+                misplaced.append(f"{name} is in the tables {tables[name]} and {entity}")
+                continue
+            columns[name] = {str(period): column}
+            tables[name] = entity
+    misplaced += _in_other_tables(tables)
+    known = {*ENTITIES, PERIOD_TABLE}
+    irregular = tuple(f"{key} is no entity table" for key in h5 if key not in known)
+    return FileLayout("entity_tables", period, columns, tables, irregular, tuple(misplaced))
+
+
+def _in_other_tables(tables: dict[str, str]) -> list[str]:
+    known = variable_table()
+    return [
+        f"{name} is in the table {entity}, the engine wants it in {known[name].entity}"
+        for name, entity in tables.items()
+        if name in known and known[name].entity != entity
+    ]
+
+
+def _table_period(h5: h5py.File) -> int:
+    """Return the year in `_time_period`, or 0 where there is none."""
+    group = h5.get(PERIOD_TABLE)
+    node = group.get("table", group.get("values")) if isinstance(group, h5py.Group) else None
+    if not isinstance(node, h5py.Dataset) or not len(node):
+        return NO_PERIOD
+    values = node[()]
+    if values.dtype.names is not None:
+        values = values[next(name for name in values.dtype.names if name != "index")]
+    text = np.ravel(values)[0]
+    year = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+    return int(year) if is_year(year) else NO_PERIOD
+
+
+def _table_columns(file: Path, h5: h5py.File, entity: str) -> dict[str, Column]:
+    group = h5[entity]
+    node = group.get("table") if isinstance(group, h5py.Group) else None
+    if not isinstance(node, h5py.Dataset) or node.dtype.names is None or node.ndim != 1:
+        raise DatasetError(
+            f"the {entity} table of {file.name} is not in pandas table format",
+            reason="dataset.layout",
+            remedy='write it with format="table"',
+        )
+    found: dict[str, Column] = {}
+    for field in node.dtype.names:
+        if field == "index":
+            continue
+        dtype, length, path = node.dtype[field], len(node), f"/{entity}/table"
+        if field.startswith("values_block_"):
+            for i, name in enumerate(_block_names(node, field)):
+                found[name] = Column(path, field, i, length, dtype.base)
+        else:
+            found[field] = Column(path, field, None, length, dtype)
+    return found
+
+
+def _block_names(node: h5py.Dataset, field: str) -> list[str]:
+    """Return the column names of a pandas block; the pickle is a literal list (preflight)."""
+    names = pickle.loads(bytes(node.attrs[f"{field}_kind"]))
+    return [str(name) for name in names]
