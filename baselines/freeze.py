@@ -7,6 +7,7 @@ from typing import Any
 
 from baselines import registry
 from baselines.diff import Difference, describe, diff_records
+from baselines.profiles import profile_of, profile_path
 from baselines.registry import Manifest, load_baseline, manifest_path, require_comparable
 from baselines.verify import MISMATCH
 from schemas.canonical import sha256_file
@@ -19,12 +20,14 @@ from schemas.records import read_record, validate, write_record
 def freeze_file(baseline_id: str, path: Path | str, *, replace: bool = False) -> Manifest:
     """Pin size, sha256 and logical sha256 of an H5 in a manifest, and return the manifest.
 
+    Its input profile is frozen beside it.
     Raises BaselineError listing the differing fields when other content is pinned already, and
     leaves the manifest alone, unless `replace`: frozen evidence of the old content is then removed.
     Raises DatasetError when the file isn't a dataset.
     """
     manifest = load_baseline(baseline_id)
-    hashes = dataset_hashes(open_dataset(path))
+    dataset = open_dataset(path)
+    hashes = dataset_hashes(dataset)
     found = {
         "h5_size_bytes": hashes.size_bytes,
         "h5_sha256": hashes.file_sha256,
@@ -43,6 +46,8 @@ def freeze_file(baseline_id: str, path: Path | str, *, replace: bool = False) ->
     if clash:
         updated["frozen_evidence"] = []
     write_record(manifest_path(baseline_id), updated, "baseline_manifest")
+    profile = profile_of(dataset, baseline_id, hashes.file_sha256)
+    write_record(profile_path(baseline_id), profile, "input_profile")
     for entry in manifest["frozen_evidence"] if clash else ():
         _evidence_path(entry).unlink(missing_ok=True)
     return updated

@@ -13,7 +13,8 @@ from rich.console import Console
 
 from baselines.cli import app as baseline_app
 from benchmarks.cli import measure as measure_command
-from gates.contract.run import contract_findings
+from benchmarks.engine_cli import app as engine_app
+from gates.file_cli import contract, file_hash
 from gates.inputs import JudgeInputs, read_inputs, write_inputs
 from gates.judges import JUDGES
 from gates.judging import judge_gate
@@ -28,9 +29,7 @@ from gates.results import (
     write_results,
 )
 from schemas.canonical import canonical_bytes
-from schemas.dataset import open_dataset
 from schemas.errors import MpgateError, UsageError
-from schemas.logical import dataset_hashes
 
 app = typer.Typer(
     name="mpgate",
@@ -39,7 +38,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(baseline_app, name="baseline", help="Pinned incumbents: list, fetch, verify, ...")
+app.add_typer(engine_app, name="engine", help="Frozen variable metadata: list, freeze, check.")
 app.command("measure")(measure_command)
+app.command("contract")(contract)
+app.command("hash")(file_hash)
 if importlib.util.find_spec("builder"):
     app.add_typer(importlib.import_module("builder.cli").app, name="build", help="Build an H5.")
 
@@ -126,31 +128,10 @@ def _finish(
     raise typer.Exit(EXIT_CODES[record["verdicts"][record["stage"]]["verdict"]])
 
 
-@app.command("contract")
-def contract(
-    file: Annotated[Path, typer.Argument(help="The H5 file to check.")], as_json: AsJson = False
-) -> None:
-    """Check a file against the H5 contract: exit 0 clean, 1 in breach, 2 hostile or unreadable.
-
-    Example: mpgate contract run.h5 --json
-    """
-    console = Console()
-    try:
-        dataset = open_dataset(file)
-        record = contract_findings(dataset, dataset_hashes(dataset))
-    except MpgateError as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
-    if as_json:
-        sys.stdout.write(canonical_bytes(record).decode())
-    else:
-        for check in record["checks"]:
-            mark = "ok  " if not check["count"] and "error" not in check else "FAIL"
-            console.print(f"{mark} {check['id']}: {check['message']}", markup=False, soft_wrap=True)
-    broken = any(check["count"] or "error" in check for check in record["checks"])
-    raise typer.Exit(1 if broken else 0)
-
-
 def main() -> None:
     """Run the command."""
     app()
+
+
+if __name__ == "__main__":
+    main()

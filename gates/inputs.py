@@ -16,6 +16,7 @@ RECORDS = {
     "evidence": "evidence",
     "incumbent_evidence": "evidence",
     "contract": "contract_findings",
+    "loader": "loader_smoke",
     "loss": "loss_record",
     "suite": "benchmark_manifest",
 }
@@ -59,6 +60,10 @@ class JudgeInputs:
     def contract(self) -> Mapping[str, Any]:
         """Return the contract findings of the candidate; those of another file are an error."""
         return self._of(self.record("contract"), self.candidate["sha256"], "the candidate")
+
+    def loader(self) -> Mapping[str, Any]:
+        """Return the loader smoke run of the candidate; that of another file is an error."""
+        return self._of(self.record("loader"), self.candidate["sha256"], "the candidate")
 
     def incumbent_evidence(self) -> Mapping[str, Any]:
         """Return the incumbent's evidence; it must be of the pinned file, engine and suite."""

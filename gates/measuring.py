@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from baselines.freeze import frozen_evidence
+from baselines.profiles import load_profile
 from baselines.registry import load_baseline, require_comparable
 from baselines.store import baseline_path
 from benchmarks.engine.child import Progress
 from benchmarks.engine.metadata import installed_versions
 from benchmarks.evidence_store import cached_evidence, code_sha256
+from benchmarks.loader_smoke import cached_smoke, smoke_loader
 from benchmarks.measure import measure_evidence
 from benchmarks.scoring.compare import compare
 from benchmarks.suite import Suite, load_suite
@@ -28,6 +30,23 @@ from schemas.errors import MpgateError
 from schemas.logical import dataset_hashes
 
 Mode = Literal["auto", "never"]
+BEFORE_ENGINE = frozenset(
+    {
+        "layout.root",
+        "layout.tables",
+        "periods.declared",
+        "lengths",
+        "ids.present",
+        "ids.integer",
+        "ids.unique",
+        "joins.resolve",
+        "joins.empty",
+        "weights.present",
+        "weights.nonnegative",
+        "values.finite",
+        "values.dtypes",
+    }
+)
 
 
 @dataclass
@@ -59,24 +78,60 @@ def gather(
     Raises DatasetError for a candidate that is no trustworthy H5, BaselineError for an incumbent
     that is unknown or unpinned. With mode `never` only cached and frozen evidence is used.
     """
-    found = _Gathering()
-    dataset = open_dataset(candidate)
-    hashes = dataset_hashes(dataset)
-    found.records["contract"] = contract_findings(dataset, hashes)
-    found.records["baseline"] = require_known(incumbent_id)
+    found, identity = _examine(candidate, incumbent_id, mode, progress)
     suite = load_suite(policy.suite)
     found.records["suite"] = suite.record
     _add_incumbent(found, incumbent_id, suite, mode, progress)
-    if _may_enter_engine(found):
-        _add_evidence(found, candidate, hashes.file_sha256, suite, mode, progress)
+    if "evidence" not in found.absent:
+        _add_evidence(found, candidate, identity["sha256"], suite, mode, progress)
     _add_loss(found, suite)
+    return JudgeInputs(identity, found.records, found.absent)
+
+
+def gather_contract(
+    candidate: Path,
+    incumbent_id: str | None,
+    *,
+    mode: Mode = "auto",
+    progress: Progress | None = None,
+) -> JudgeInputs:
+    """Return the records that the contract gates look at: the findings and the loader smoke run.
+
+    Raises as `gather` does. Without an incumbent the comparative checks do not apply.
+    """
+    found, identity = _examine(candidate, incumbent_id, mode, progress)
+    return JudgeInputs(identity, found.records, found.absent)
+
+
+def _examine(
+    candidate: Path, incumbent_id: str | None, mode: Mode, progress: Progress | None
+) -> tuple[_Gathering, dict[str, Any]]:
+    """Check the file against the contract, then let the engine load it if that is safe."""
+    found = _Gathering()
+    if incumbent_id is not None:
+        found.records["baseline"] = require_known(incumbent_id)
+    dataset = open_dataset(candidate)
+    hashes = dataset_hashes(dataset)
+    profile = None if incumbent_id is None else _profile(incumbent_id)
+    found.records["contract"] = contract_findings(dataset, hashes, incumbent=profile)
+    broken = _broken(found)
+    if broken:
+        for name in ("loader", "evidence"):
+            found.miss(
+                name,
+                "unmeasured",
+                f"the file breaks {', '.join(broken)}, so the engine was not run on it",
+                "mend the contract violations first",
+            )
+    else:
+        _add_loader(found, candidate, hashes.file_sha256, mode, progress)
     identity = {
         "label": candidate.name,
         "sha256": hashes.file_sha256,
         "logical_sha256": hashes.logical_sha256,
         "size_bytes": hashes.size_bytes,
     }
-    return JudgeInputs(identity, found.records, found.absent)
+    return found, identity
 
 
 def require_known(incumbent_id: str) -> dict[str, Any]:
@@ -86,22 +141,40 @@ def require_known(incumbent_id: str) -> dict[str, Any]:
     return manifest
 
 
-def _may_enter_engine(found: _Gathering) -> bool:
-    """Decide whether the file is sound enough for the engine; note the reason if it is not."""
-    fatal = {"ids.present", "ids.unique", "joins", "lengths", "weights", "values.finite"}
-    broken = [
+def _profile(incumbent_id: str) -> Mapping[str, Any] | str:
+    """Return the incumbent's input profile, or the reason why it has none."""
+    profile = load_profile(incumbent_id)
+    if profile is not None:
+        return profile
+    return f"no input profile of {incumbent_id} is frozen: `mpgate baseline freeze` makes one"
+
+
+def _broken(found: _Gathering) -> list[str]:
+    """Return the breaches that make the engine's answer meaningless or its start pointless."""
+    return [
         check["id"]
         for check in found.records["contract"]["checks"]
-        if check["id"] in fatal and (check["count"] or "error" in check)
+        if check["id"] in BEFORE_ENGINE and (check["count"] or "error" in check)
     ]
-    if broken:
-        found.miss(
-            "evidence",
-            "unmeasured",
-            f"the file breaks {', '.join(broken)}, so the engine was not run on it",
-            "mend the contract violations first",
-        )
-    return not broken
+
+
+def _add_loader(
+    found: _Gathering, path: Path, sha256: str, mode: Mode, progress: Progress | None
+) -> None:
+    try:
+        if mode == "auto":
+            found.records["loader"] = smoke_loader(path, progress=progress)
+        elif (cached := cached_smoke(sha256)) is not None:
+            found.records["loader"] = cached
+        else:
+            found.miss(
+                "loader",
+                "unmeasured",
+                "the engine never loaded this file with this version",
+                "leave `--measure never` out",
+            )
+    except MpgateError as error:
+        found.fail("loader", error)
 
 
 def _add_evidence(

@@ -57,10 +57,19 @@ def assemble(
 
 
 def error_record(
-    policy: Policy, candidate: Path, incumbent_id: str, error: MpgateError, stage: str
+    policy: Policy,
+    candidate: Path,
+    incumbent_id: str,
+    error: MpgateError,
+    stage: str,
+    deselected: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """Return the results of a candidate that could not be judged at all: every gate an error."""
-    gates = [error_result(gate, error.message, error.remedy) for gate in policy.gates]
+    gates = [
+        error_result(gate, error.message, error.remedy)
+        for gate in policy.gates
+        if gate.id not in deselected
+    ]
     identity = {
         "label": candidate.name or str(candidate),
         "sha256": None,
@@ -74,8 +83,8 @@ def error_record(
         "engine": None,
         "inputs": {},
         "gates": gates,
-        "deselected": [],
-        "verdicts": {each: stage_verdict(gates, each, []) for each in STAGES},
+        "deselected": sorted(deselected),
+        "verdicts": {each: stage_verdict(gates, each, sorted(deselected)) for each in STAGES},
     }
     record["incumbent"]["id"] = incumbent_id
     return record
@@ -94,8 +103,8 @@ def _frame(
         "product": policy.product,
         "candidate": dict(candidate),
         "incumbent": {
-            "id": manifest["id"] if manifest else "unknown",
-            "label": manifest["label"] if manifest else "not loaded",
+            "id": manifest["id"] if manifest else "none",
+            "label": manifest["label"] if manifest else "no incumbent",
             "sha256": manifest["pins"]["h5_sha256"] if manifest else None,
             "release_eligible": eligible,
         },
@@ -143,8 +152,8 @@ def summary_markdown(record: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def print_results(record: Mapping[str, Any], console: Console) -> None:
-    """Print one row per gate and the verdict of the chosen stage."""
+def gate_table(record: Mapping[str, Any]) -> Table:
+    """Return one row per gate: id, status, whether it blocks, finding."""
     table = Table(expand=False)
     for title in ("gate", "status", "blocks", "finding"):
         table.add_column(title, overflow="fold")
@@ -153,6 +162,11 @@ def print_results(record: Mapping[str, Any], console: Console) -> None:
         style = _COLOURS.get(gate["status"], "white")
         blocks = "yes" if stage["blocking"] else "no"
         table.add_row(gate["id"], Text(gate["status"], style), blocks, Text(gate["message"]))
-    console.print(table)
+    return table
+
+
+def print_results(record: Mapping[str, Any], console: Console) -> None:
+    """Print one row per gate and the verdict of the chosen stage."""
+    console.print(gate_table(record))
     console.print(counts(record), highlight=False)
     console.print(f"VERDICT  {headline(record)}", highlight=False, markup=False, soft_wrap=True)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gates.inputs import JudgeInputs, write_inputs
-from gates.measuring import gather
+from gates.measuring import gather, gather_contract
 from gates.plugin import RUN, GateRun
 from gates.policy import Policy
 from gates.results import RESULTS, assemble, error_record, print_results, write_results
@@ -49,7 +49,8 @@ def start_session(config: pytest.Config, policy: Policy, candidate: Path) -> Non
     directory = Path(given).resolve() if given else results_directory(config.rootpath, path)
     stage, incumbent = config.getoption("--stage"), config.getoption("--incumbent")
     try:
-        inputs = gather_with_progress(path, incumbent, policy, config.getoption("--measure"))
+        judged = None if config.getoption("markexpr") == "contract" else policy
+        inputs = gather_with_progress(path, incumbent, judged, config.getoption("--measure"))
     except MpgateError as error:
         write_results(directory, error_record(policy, path, incumbent, error, stage))
         raise pytest.UsageError(f"{error} Results: {shown(directory / RESULTS)}") from None
@@ -73,9 +74,12 @@ def _stopped(stop: BaseException) -> MeasureError:
 
 
 def gather_with_progress(
-    path: Path, incumbent: str, policy: Policy, mode: Any, *, quiet: bool = False
+    path: Path, incumbent: str | None, policy: Policy | None, mode: Any, *, quiet: bool = False
 ) -> JudgeInputs:
-    """Gather the records with a progress bar on standard error."""
+    """Gather the records with a progress bar on standard error.
+
+    Without a policy only the contract is looked at: nothing else is measured.
+    """
     console = Console(stderr=True, quiet=quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
@@ -84,6 +88,8 @@ def gather_with_progress(
         def show(stage: str, done: int, total: int) -> None:
             bar.update(task, description=stage, completed=done, total=total or None)
 
+        if policy is None or incumbent is None:
+            return gather_contract(path, incumbent, mode=mode, progress=show)
         return gather(path, incumbent, policy, mode=mode, progress=show)
 
 

@@ -19,6 +19,9 @@ def judge_contract(inputs: JudgeInputs, gate: Gate) -> Measurement:
         )
     if "error" in found:
         raise NotJudged("error", found["error"], found["remedy"])
+    for status in ("not_applicable", "unmeasured"):
+        if status in found:
+            raise NotJudged(status, found[status], found["remedy"])
     return Measurement(
         value=found["count"],
         message=found["message"],

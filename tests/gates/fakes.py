@@ -10,6 +10,7 @@ from typing import Any
 from baselines.targets import target_db_identity
 from benchmarks.engine.metadata import installed_versions
 from benchmarks.evidence_store import code_sha256
+from benchmarks.loader_smoke import program_families
 from benchmarks.scoring.compare import compare
 from benchmarks.suite import load_suite
 from gates.contract.run import contract_findings
@@ -46,8 +47,8 @@ def evidence_of(path: Path, *, error: float = 0.1, effect: float = EFFECT) -> di
         "weights": {
             "household_sum": 132e6,
             "person_sum": 264e6,
-            "positive": 204,
-            "kish_ess": 204.0,
+            "positive": 102,
+            "kish_ess": 102.0,
             "ess_share": 1.0,
             "top_1pct_share": 0.015,
             "max_to_mean": 1.0,
@@ -79,6 +80,32 @@ def _benchmark(benchmark_id: str, measures: Mapping[str, Any], effect: float) ->
             for name in ("fiscal", "household_net_income")
         },
     }
+
+
+def loader_of(path: Path) -> dict[str, Any]:
+    """Return the loader smoke record of a file that the engine loaded without complaint."""
+    dataset = open_dataset(path)
+    identity = subject(dataset, dataset_hashes(dataset))
+    figure = {"entity": "person", "records": 10, "finite": 10, "min": 0.0, "max": 1.0, "nonzero": 5}
+    record = {
+        "schema": "loader_smoke",
+        "schema_version": 1,
+        "subject": identity,
+        "sha256_before": identity["sha256"],
+        "loaded_sha256": identity["sha256"],
+        "sha256_after": identity["sha256"],
+        "engine": installed_versions(),
+        "code_sha256": "0" * 64,
+        "geography": "national",
+        "families": {
+            family: dict.fromkeys(names, figure) for family, names in program_families().items()
+        },
+        "poverty": True,
+        "error": None,
+        "run": {"measured_at": MEASURED_AT},
+    }
+    validate(record, "loader_smoke")
+    return record
 
 
 def manifest_of(evidence: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,6 +155,7 @@ def inputs_of(candidate: Path, ours: Mapping[str, Any], theirs: Mapping[str, Any
         "evidence": copy.deepcopy(dict(ours)),
         "incumbent_evidence": copy.deepcopy(dict(theirs)),
         "contract": contract_findings(dataset, hashes),
+        "loader": loader_of(candidate),
         "loss": compare(ours, theirs, suite.targets),
         "suite": suite.record,
     }

@@ -76,7 +76,7 @@ def test_the_same_evidence_gives_the_same_bytes_with_and_without_workers(
     assert (plain.returncode, spread.returncode) == (1, 1), plain.stdout + spread.stdout
     first, second = results_of(tmp_path / "a"), results_of(tmp_path / "b")
     assert outside_run(first) == outside_run(second)
-    assert statuses(first)["contract.joins"] == "pass"
+    assert statuses(first)["contract.joins.nested"] == "pass"
     assert first["verdicts"]["default"]["verdict"] != "ready"
     assert first["demonstration"] is True
     assert "demonstration" in plain.stdout
@@ -93,12 +93,28 @@ def test_relative_paths_and_options_first(tmp_path: Path, cache: Path) -> None:
 
 
 def test_a_selection_is_partial_or_blocked_never_ready(tmp_path: Path, cache: Path) -> None:
-    done = judge(small_file(tmp_path / "run.h5"), tmp_path / "r", "-k", "contract.joins")
+    done = judge(small_file(tmp_path / "run.h5"), tmp_path / "r", "-k", "contract.joins.nested")
     record = results_of(tmp_path / "r")
     assert done.returncode == 0, done.stdout
-    assert list(statuses(record)) == ["contract.joins"]
+    assert list(statuses(record)) == ["contract.joins.nested"]
     assert record["verdicts"]["default"]["verdict"] == "partial"
     assert len(record["deselected"]) > 40
+
+
+def test_the_contract_group_gives_the_verdicts_of_the_command(tmp_path: Path, cache: Path) -> None:
+    candidate = small_file(tmp_path / "run.h5")
+    done = judge(candidate, tmp_path / "r", "-m", "contract")
+    assert done.returncode == 1
+    command = ["contract", str(candidate), "--incumbent", "psl-cps-2024"]
+    said = subprocess.run(
+        [sys.executable, "-m", "gates.cli", *command, "--measure", "never", "--json"],
+        cwd=ROOT,
+        env=os.environ,
+        text=True,
+        capture_output=True,
+    )
+    assert said.returncode == 1, said.stderr
+    assert outside_run(json.loads(said.stdout)) == outside_run(results_of(tmp_path / "r"))
 
 
 def test_evidence_of_another_file_in_the_cache_is_an_error(tmp_path: Path, cache: Path) -> None:

@@ -22,6 +22,7 @@ def config(root: Path, results: Path) -> Any:
         "--stage": "default",
         "--incumbent": "psl-cps-2024",
         "--measure": "auto",
+        "markexpr": "",
     }
     place = SimpleNamespace(dir=root)
     return SimpleNamespace(rootpath=root, invocation_params=place, getoption=options.__getitem__)

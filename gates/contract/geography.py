@@ -1,0 +1,138 @@
+"""Where households live: states, the population of each, and counties of the 2020 vintage."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from baselines.targets import load_targets
+from gates.contract.lists import contract_lists
+from gates.contract.model import Examined, Found
+from schemas.dataset import WEIGHT, id_name, membership_name
+from schemas.engine_metadata import counties
+
+STATE, COUNTY = "state_fips", "county_fips"
+POPULATION_GROUP = "census_state_population"
+
+
+def states(file: Examined) -> Found:
+    """state_fips holds codes of the 51 states only (a missing one puts everybody in California)."""
+    values = file.numbers(STATE)
+    if values is None:
+        return Found(1, (f"{STATE} is absent or no number: everybody would live in California",))
+    strangers, counts = np.unique(
+        values[~np.isin(values, contract_lists().state_fips)], return_counts=True
+    )
+    pairs = zip(strangers.tolist(), counts.tolist(), strict=True)
+    lines = tuple(f"{STATE} {value} is no state ({count} households)" for value, count in pairs)
+    return Found(len(values), lines)
+
+
+def complete(file: Examined) -> Found:
+    """All 51 states have households (incident 13: empty areas)."""
+    values = file.numbers(STATE)
+    wanted = contract_lists().state_fips
+    if values is None:
+        return Found(0, (f"{STATE} is absent, so no state can be found",))
+    missing = sorted(set(wanted) - set(np.unique(values).tolist()))
+    return Found(len(wanted), tuple(f"state {value} has no household" for value in missing))
+
+
+def population(file: Examined) -> Found:
+    """Each state's weighted persons are within a factor of the published population.
+
+    Incident 17: weights of whole states crushed to about zero. Accuracy is the target loss's task.
+    """
+    persons = _persons_by_state(file)
+    if persons is None:
+        return Found(0, ("states, weights or households are not stored soundly",))
+    low, high = contract_lists().state_population_band
+    lines = []
+    for state, published in published_population().items():
+        found = persons.get(state, 0.0)
+        if not low * published <= found <= high * published:
+            lines.append(f"state {state} has {found:,.0f} persons, published {published:,.0f}")
+    return Found(len(published_population()), tuple(lines))
+
+
+@cache
+def published_population() -> dict[int, float]:
+    """Return persons by state: ACS 1-year S0101 of 2024, from the committed target facts."""
+    rows = [row for row in load_targets() if row.holdout_group == POPULATION_GROUP]
+    return {int(row.geography_id): row.value for row in rows}
+
+
+def _persons_by_state(file: Examined) -> dict[int, float] | None:
+    from microdf import MicroSeries  # slow to import, and only weighted figures need it
+
+    needed = (id_name("household"), membership_name("household"), STATE, WEIGHT)
+    arrays = [file.numbers(name) for name in needed]
+    if any(each is None for each in arrays):
+        return None
+    ids, members, state, weights = (np.asarray(each) for each in arrays)
+    if not len(ids) == len(state) == len(weights) or not np.isfinite(weights).all():
+        return None
+    unique, sizes = np.unique(members, return_counts=True)
+    persons = dict(zip(unique.tolist(), sizes.tolist(), strict=True))
+    in_household = np.array([persons.get(each, 0) for each in ids.tolist()], dtype=float)
+    totals = MicroSeries(in_household, weights=weights).groupby(state).sum()
+    return {int(key): float(value) for key, value in totals.items()}
+
+
+def county_format(file: Examined) -> Found:
+    """county_fips is text of five digits (incident 11: integers break poverty and DC)."""
+    values = _counties(file)
+    if values is None:
+        return _no_county()
+    if values.dtype.kind != "U":
+        return Found(len(values), (f"{COUNTY} is stored as {values.dtype}, not as text",))
+    bad = [each for each in np.unique(values).tolist() if not _is_five_digits(each)]
+    return Found(len(values), tuple(f"{COUNTY} {each!r} is not five digits" for each in bad))
+
+
+def county_vintage(file: Examined) -> Found:
+    """county_fips is a county of 2020 (incidents 10, 11: planning regions of Connecticut)."""
+    values = _counties(file)
+    if values is None:
+        return _no_county()
+    known = counties()
+    codes = [each for each in np.unique(_five_digits(values)).tolist() if _is_five_digits(each)]
+    lines = tuple(f"{COUNTY} {each} is no county of 2020" for each in codes if each not in known)
+    return Found(len(values), lines)
+
+
+def county_state(file: Examined) -> Found:
+    """The first two digits of county_fips are the household's state_fips."""
+    values = _counties(file)
+    if values is None:
+        return _no_county()
+    state = file.numbers(STATE)
+    if state is None or len(state) != len(values):
+        return Found(0, (f"{STATE} is not stored for every {COUNTY}",))
+    pairs = np.unique(np.stack([_five_digits(values).astype("U5"), state.astype("U5")]), axis=1)
+    lines = tuple(
+        f"{COUNTY} {county} in state {number}"
+        for county, number in pairs.T.tolist()
+        if _is_five_digits(county) and county[:2] != number.zfill(2)
+    )
+    return Found(len(values), lines)
+
+
+def _counties(file: Examined) -> np.ndarray | None:
+    return file.data.read(COUNTY) if file.data.has(COUNTY) else None
+
+
+def _no_county() -> Found:
+    reason = f"{COUNTY} is not stored: poverty uses the national geography"
+    return Found(0, (), not_applicable=reason)
+
+
+def _five_digits(values: np.ndarray) -> np.ndarray:
+    """Return counties as text; integer codes get their leading zero back."""
+    text = values.astype(str)
+    return text if values.dtype.kind == "U" else np.char.zfill(text, 5)
+
+
+def _is_five_digits(code: str) -> bool:
+    return len(code) == 5 and code.isascii() and code.isdigit()
