@@ -20,6 +20,14 @@ from schemas.dataset import open_dataset
 from schemas.logical import dataset_hashes
 
 ID = "psl-cps-2024"
+# A file of arrays has no tables, the source has no county, and `never` starts no engine.
+NOT_JUDGED = {
+    "contract.layout.tables": "not_applicable",
+    "contract.geography.county_format": "not_applicable",
+    "contract.geography.county_vintage": "not_applicable",
+    "contract.geography.county_state": "not_applicable",
+    "contract.loader": "unmeasured",
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +58,8 @@ def test_the_incumbent_against_itself_differs_in_nothing(incumbent: Path) -> Non
         result = judge_gate(gate, inputs, JUDGES)
         if gate.judge == "pending":
             assert result["status"] == "unmeasured", gate.id
+        elif gate.id in NOT_JUDGED:
+            assert result["status"] == NOT_JUDGED[gate.id], gate.id
         elif gate.id == "loss.broad":
             assert result["delta"] == 0
             assert result["status"] == "fail"

@@ -14,6 +14,7 @@ from schemas.engine_metadata import counties
 
 STATE, COUNTY = "state_fips", "county_fips"
 POPULATION_GROUP = "census_state_population"
+_NO_STATE = f"{STATE} is not stored as one number per household (geography.states, lengths)"
 
 
 def states(file: Examined) -> Found:
@@ -34,7 +35,7 @@ def complete(file: Examined) -> Found:
     values = file.numbers(STATE)
     wanted = contract_lists().state_fips
     if values is None:
-        return Found(0, (f"{STATE} is absent, so no state can be found",))
+        return Found(0, (), unmeasured=_NO_STATE)
     missing = sorted(set(wanted) - set(np.unique(values).tolist()))
     return Found(len(wanted), tuple(f"state {value} has no household" for value in missing))
 
@@ -42,16 +43,17 @@ def complete(file: Examined) -> Found:
 def population(file: Examined) -> Found:
     """Each state's weighted persons are within a factor of the published population.
 
-    Incident 17: weights of whole states crushed to about zero. Accuracy is the target loss's task.
+    Incident 17: weights of whole states crushed to about zero. Accuracy is the target loss's task;
+    a state without any household is reported by `complete` alone.
     """
     persons = _persons_by_state(file)
     if persons is None:
-        return Found(0, ("states, weights or households are not stored soundly",))
+        return Found(0, (), unmeasured=f"{STATE}, {WEIGHT} or the households are not sound")
     low, high = contract_lists().state_population_band
     lines = []
     for state, published in published_population().items():
-        found = persons.get(state, 0.0)
-        if not low * published <= found <= high * published:
+        found = persons.get(state)
+        if found is not None and not low * published <= found <= high * published:
             lines.append(f"state {state} has {found:,.0f} persons, published {published:,.0f}")
     return Found(len(published_population()), tuple(lines))
 
@@ -109,7 +111,7 @@ def county_state(file: Examined) -> Found:
         return _no_county()
     state = file.numbers(STATE)
     if state is None or len(state) != len(values):
-        return Found(0, (f"{STATE} is not stored for every {COUNTY}",))
+        return Found(0, (), unmeasured=_NO_STATE)
     pairs = np.unique(np.stack([_five_digits(values).astype("U5"), state.astype("U5")]), axis=1)
     lines = tuple(
         f"{COUNTY} {county} in state {number}"

@@ -9,6 +9,8 @@ from gates.contract.model import Examined, Found
 from schemas.dataset import WEIGHT
 from schemas.engine_metadata import variable_table
 
+_NO_WEIGHT = f"{WEIGHT} is not stored as a number (weights.present)"
+
 
 def weights_present(file: Examined) -> Found:
     """household_weight is stored as a number (absent: every household counts as one)."""
@@ -23,7 +25,7 @@ def weights_nonnegative(file: Examined) -> Found:
     """No household weight is negative (the loader accepts them)."""
     values = file.numbers(WEIGHT)
     if values is None:
-        return Found(0, (f"{WEIGHT} cannot be read as numbers",))
+        return Found(0, (), unmeasured=_NO_WEIGHT)
     negative = int((values < 0).sum())
     lines = (f"{WEIGHT} is negative in {negative} households",) if negative else ()
     return Found(len(values), lines)
@@ -33,7 +35,7 @@ def weights_total(file: Examined) -> Found:
     """Household weights sum to 100-200 million households (upload validator of us-data)."""
     values = file.numbers(WEIGHT)
     if values is None:
-        return Found(0, (f"{WEIGHT} cannot be read as numbers",))
+        return Found(0, (), unmeasured=_NO_WEIGHT)
     low, high = contract_lists().weight_sum_band
     total = float(values.sum(dtype=np.float64))
     if not np.isfinite(total) or low <= total <= high:  # values.finite reports the former

@@ -158,7 +158,7 @@ def spm_adults(file: Examined) -> Found:
     age = file.numbers("age")
     pairs = {entity: (members, ids) for entity, members, ids in _joins(file)}
     if age is None or "spm_unit" not in pairs or len(age) != len(pairs["spm_unit"][0]):
-        return Found(0, ("ages or SPM units are not stored, so adults cannot be told",))
+        return Found(0, (), unmeasured="age or the SPM units are not stored soundly")
     members, ids = pairs["spm_unit"]
     adult = age >= 18
     for name in INDEPENDENT_MINOR:
