@@ -139,7 +139,7 @@ def test_what_the_engine_raises_is_a_record_that_is_not_kept(file: Path, store: 
 
 
 def test_a_record_of_a_failure_names_no_folder_of_the_machine(file: Path) -> None:
-    message = 'failed: File "/home/me/x/site-packages/spm.py", line 7 | ValueError: a/b "c"'
+    message = 'failed: File "/opt/x/site-packages/spm.py", line 7 | ValueError: a/b "c"'
     error = MeasureError(message, reason="engine.failed", remedy="mend the file")
     record = smoke_loader(file, simulator=FakeEngine(error))
     assert record["error"]["message"] == 'failed: File "spm.py", line 7 | ValueError: a/b "c"'
