@@ -19,11 +19,14 @@ import numpy as np
 
 from schemas.engine_metadata import variable_table
 from schemas.errors import DatasetError
+from schemas.pickles import is_hostile
 
 LayoutName = Literal["period_arrays", "entity_tables"]
 ENTITIES = ("person", "household", "tax_unit", "spm_unit", "family", "marital_unit")
 PERIOD_TABLE = "_time_period"
 NO_PERIOD = 0
+PLAIN_KINDS = "biufSO"  # numbers and text; the preflight lets no other objects through
+PLAIN_BYTES = 8  # of a number: extended floats are no type of the engine, and differ by machine
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def _arrays(h5: h5py.File) -> FileLayout:
     for name, node in h5.items():
         if isinstance(node, h5py.Dataset):
             irregular.append(f"{name} is a bare array at the root: it has no period")
-            columns[name] = {"": _plain(node)} if node.ndim == 1 else {}
+            columns[name] = {"": _plain(node)} if _is_column(node) else {}
         else:
             columns[name] = {key: _plain(each) for key, each in _one_dimensional(node)}
             irregular += _strangers(name, node)
@@ -90,19 +93,29 @@ def _plain(node: h5py.Dataset) -> Column:
 
 def _one_dimensional(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
     for key, node in group.items():
-        if isinstance(node, h5py.Dataset) and node.ndim == 1:
+        if isinstance(node, h5py.Dataset) and _is_column(node):
             yield key, node
 
 
+def _is_column(node: h5py.Dataset) -> bool:
+    """Decide whether an array can be a column: one dimension of numbers or text."""
+    return node.ndim == 1 and _is_plain(node.dtype)
+
+
+def _is_plain(dtype: np.dtype) -> bool:
+    return dtype.kind in PLAIN_KINDS and (dtype.kind in "SO" or dtype.itemsize <= PLAIN_BYTES)
+
+
 def _strangers(name: str, group: h5py.Group) -> list[str]:
-    """Return a line for everything in a variable's group that is no 1-D array."""
+    """Return a line for everything in a variable's group that is no column."""
     good = {key for key, _ in _one_dimensional(group)}
-    return [
-        f"{name}/{key} is "
-        + ("a group" if isinstance(group[key], h5py.Group) else f"{group[key].ndim}-dimensional")
-        for key in group
-        if key not in good
-    ]
+    return [f"{name}/{key} is {_what(group[key])}" for key in group if key not in good]
+
+
+def _what(node: h5py.Group | h5py.Dataset) -> str:
+    if isinstance(node, h5py.Group):
+        return "a group"
+    return f"{node.ndim}-dimensional" if node.ndim != 1 else f"of the type {node.dtype}"
 
 
 def _tables(file: Path, h5: h5py.File) -> FileLayout:
@@ -110,19 +123,22 @@ def _tables(file: Path, h5: h5py.File) -> FileLayout:
     columns: dict[str, dict[str, Column]] = {}
     tables: dict[str, str] = {}
     misplaced: list[str] = []
+    known = {*ENTITIES, PERIOD_TABLE}
+    irregular = [f"{key} is no entity table" for key in h5 if key not in known]
     for entity in ENTITIES:
         if entity not in h5:
             continue
         for name, column in _table_columns(file, h5, entity).items():
+            if not _is_plain(column.dtype):
+                irregular.append(f"{name} in the table {entity} is of the type {column.dtype}")
+                continue
             if name in tables:
                 misplaced.append(f"{name} is in the tables {tables[name]} and {entity}")
                 continue
             columns[name] = {str(period): column}
             tables[name] = entity
     misplaced += _in_other_tables(tables)
-    known = {*ENTITIES, PERIOD_TABLE}
-    irregular = tuple(f"{key} is no entity table" for key in h5 if key not in known)
-    return FileLayout("entity_tables", period, columns, tables, irregular, tuple(misplaced))
+    return FileLayout("entity_tables", period, columns, tables, tuple(irregular), tuple(misplaced))
 
 
 def _in_other_tables(tables: dict[str, str]) -> list[str]:
@@ -161,9 +177,24 @@ def _table_columns(file: Path, h5: h5py.File, entity: str) -> dict[str, Column]:
     for field in node.dtype.names:
         if field == "index":
             continue
+        if node.attrs.get(f"{field}_meta") in ("category", b"category"):
+            raise DatasetError(
+                f"{field} in the {entity} table of {file.name} is a pandas category, whose codes "
+                "stand for texts in another table",
+                reason="dataset.layout",
+                remedy="store text as text",
+            )
         dtype, length, path = node.dtype[field], len(node), f"/{entity}/table"
         if field.startswith("values_block_"):
-            for i, name in enumerate(_block_names(node, field)):
+            names = _block_names(node, field)
+            if dtype.shape != (len(names),):
+                raise DatasetError(
+                    f"the {entity} table of {file.name} names {len(names)} columns of {field}, "
+                    f"which has the shape {dtype.shape}",
+                    reason="dataset.layout",
+                    remedy="write the file again with pandas",
+                )
+            for i, name in enumerate(names):
                 found[name] = Column(path, field, i, length, dtype.base)
         else:
             found[field] = Column(path, field, None, length, dtype)
@@ -171,6 +202,9 @@ def _table_columns(file: Path, h5: h5py.File, entity: str) -> dict[str, Column]:
 
 
 def _block_names(node: h5py.Dataset, field: str) -> list[str]:
-    """Return the column names of a pandas block; the pickle is a literal list (preflight)."""
-    names = pickle.loads(bytes(node.attrs[f"{field}_kind"]))
+    """Return the column names of a pandas block: a literal pickle, which the preflight judged."""
+    text = bytes(node.attrs[f"{field}_kind"])
+    if is_hostile(text):  # once more, where it is opened
+        raise ValueError(f"the names of {field} are no literal list")
+    names = pickle.loads(text)
     return [str(name) for name in names]

@@ -8,9 +8,19 @@ nothing; what decides is whether every opcode builds a literal.
 
 from __future__ import annotations
 
+import pickle
 import pickletools
+import re
+from io import BytesIO
 
 _FULL_STOP = b"."
+# PyTables replaces this text in the FILTERS of an old file before it unpickles: what was the tail
+# of a literal text would become opcodes.
+_REWRITTEN = re.compile(rb"\([ic]tables\.Leaf\n")
+# Without one of these nothing is imported, and without an import nothing can be called.
+_IMPORTING = frozenset({"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"})
+# The unpickler makes room for every place of its memory up to the one that is named.
+_REMEMBERING = frozenset({"PUT", "LONG_BINPUT"})
 # An allow-list: an opcode this list does not name may import, call or reach outside the pickle.
 LITERAL_OPCODES = frozenset(
     {
@@ -33,12 +43,28 @@ def would_be_unpickled(text: bytes) -> bool:
 
 
 def is_hostile(text: bytes) -> bool:
-    """Decide whether unpickling `text` could do more than build literals.
+    """Decide whether unpickling `text` could do more than build literals of its own size.
 
     The unpickler runs opcode by opcode: what comes before a broken one has happened already, and
-    what comes after the first STOP never does.
+    what comes after the first STOP never does. It reads lines more freely than pickletools
+    (`I0x1`, Latin-1 text), so a line that pickletools cannot read is passed over, not believed.
     """
-    try:
-        return any(code.name not in LITERAL_OPCODES for code, _, _ in pickletools.genops(text))
-    except (ValueError, UnicodeError, IndexError, OverflowError):
-        return False
+    if _REWRITTEN.search(text):
+        return True
+    stream, strange = BytesIO(text), False
+    while (place := stream.tell()) < len(text):
+        try:
+            for code, argument, _ in pickletools.genops(stream):
+                if code.name in _IMPORTING:
+                    return True
+                if code.name in _REMEMBERING and not strange and int(argument or 0) > len(text):
+                    return True
+                strange = strange or code.name not in LITERAL_OPCODES
+                place = stream.tell()
+            return strange
+        except (ValueError, UnicodeError, IndexError, OverflowError):
+            if not text.endswith(b"\n", 0, stream.tell()):
+                return False  # the unpickler stops here as well
+            if text[place : place + 1] in (pickle.GLOBAL, pickle.INST):
+                return True  # a name that pickletools cannot read may still be imported
+    return False

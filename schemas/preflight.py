@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from schemas.errors import DatasetError
+from schemas.heaps import longest_text
 from schemas.pickles import is_hostile, would_be_unpickled
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -23,6 +24,7 @@ USER_BLOCKS = tuple(512 * 2**power for power in range(16))
 MAX_LOGICAL_BYTES = 8 * 1024**3  # 57,000 households with 170 columns need 0.2 GB
 MAX_EXPANSION = 250  # a column of zeros alone reaches 1,000, a whole file of microdata about 10
 EXPANSION_FLOOR = 64 * 1024**2
+TEXT_SLICE = 16 * 1024**2
 MAX_OBJECTS = 20_000  # every variable of the engine as group and array: 14,000
 MAX_DEPTH = 8  # pandas nests its category tables and indexes to 6
 MAX_ATTRIBUTES = 2_000  # of one object; a pandas table has 5 per column and 20 more
@@ -50,11 +52,14 @@ def preflight(path: Path | str) -> None:
     """Refuse a file that is absent, not plain HDF5, truncated or hostile; raises DatasetError."""
     file = Path(path)
     _check_bytes(file)
+    longest = longest_text(file)
     try:
         with h5py.File(file, "r") as h5:
             if h5.userblock_size:
                 _refuse_user_block(file)
-            logical = _Walk(file.name).measure(h5)
+            if h5.id.get_create_plist().get_sizes() != (8, 8):
+                refuse(f"{file.name} has addresses or lengths of unusual width", "h5.widths")
+            logical = _Walk(file, longest).measure(h5)
     except DatasetError:
         raise
     except Exception as error:  # whatever a damaged header makes h5py raise
@@ -114,8 +119,11 @@ def _refuse_user_block(file: Path) -> NoReturn:
 class _Walk:
     """One walk over every link, object, attribute and filter of an open file."""
 
-    def __init__(self, label: str) -> None:
-        self.label = label
+    def __init__(self, file: Path, longest: int) -> None:
+        self.label = file.name
+        self.allowed = _allowed(file)
+        self.longest = longest
+        self.texts = 0
         self.logical = 0
         self.attributes = 0
         self.seen: set[tuple[int, int]] = set()
@@ -126,10 +134,28 @@ class _Walk:
             self._attributes(item, name or "/")
             if isinstance(item, h5py.Dataset):
                 _check_dataset(item, name)
-                self.logical += item.size * item.dtype.itemsize
+                self.logical += (item.size or 0) * item.dtype.itemsize  # None: no data at all
+                self.logical += self._text_bytes(item, name) if item.dtype.hasobject else 0
             elif not isinstance(item, h5py.Group):
                 refuse(f"{name} is a named type, which no dataset needs", "h5.named_type")
         return self.logical
+
+    def _text_bytes(self, item: h5py.Dataset, name: str) -> int:
+        """Return the bytes of variable-length text, counted only where they could be too many.
+
+        Rows may share one text: 1,000,000 rows of 60,000 bytes fit into a file of 0.2 MB.
+        """
+        if item.dtype.names is not None or item.dtype.subdtype is not None or item.ndim > 1:
+            refuse(f"{name} holds variable-length text in a table", "h5.object_data")
+        self.texts += (item.size or 0) * self.longest
+        if item.ndim == 0 or self.texts <= self.allowed:
+            return 0
+        total, step = 0, max(1, TEXT_SLICE // max(self.longest, 1))
+        for start in range(0, len(item), step):
+            total += sum(map(len, item[start : start + step]))
+            if total > self.allowed:
+                break
+        return total
 
     def _objects(
         self, group: h5py.Group, prefix: str, depth: int
@@ -167,8 +193,10 @@ class _Walk:
         self.attributes += count
         if count > MAX_ATTRIBUTES or self.attributes > MAX_ATTRIBUTES_IN_ALL:
             refuse(f"{name} brings too many attributes ({count:,})", "h5.too_many_attributes")
-        for index in range(count):
-            _check_attribute(h5py.h5a.open(item.id, index=index), name)
+        keys: list[bytes] = []
+        h5py.h5a.iterate(item.id, keys.append)  # opening by number costs a search each
+        for key in keys:
+            _check_attribute(h5py.h5a.open(item.id, key), name)
 
 
 def _check_dataset(item: h5py.Dataset, name: str) -> None:
@@ -206,25 +234,36 @@ def _check_attribute(attribute: h5py.h5a.AttrID, name: str) -> None:
         refuse(f"{label} is larger than {MAX_ATTRIBUTE_BYTES:,} bytes", "h5.too_many_attributes")
     if _holds_objects(attribute.dtype):
         refuse(f"{label} holds references or variable-length objects", "h5.object_data")
-    if any(would_be_unpickled(text) and is_hostile(text) for text in _texts(attribute)):
+    # The column names of a block (`*_kind`) are unpickled by schemas/layouts.py, whatever they are.
+    always = attribute.name.endswith(b"_kind")
+    texts = _texts(attribute, whole=always)
+    if any((always or would_be_unpickled(text)) and is_hostile(text) for text in texts):
         refuse(f"{label} is a pickle that would run code", "h5.hostile_pickle")
 
 
-def _texts(attribute: h5py.h5a.AttrID) -> Iterator[bytes]:
-    """Yield every text of an attribute as PyTables would see its bytes, and with its padding."""
-    if attribute.dtype.kind not in "SO":
+def _texts(attribute: h5py.h5a.AttrID, whole: bool) -> Iterator[bytes]:
+    """Yield every text of an attribute with and without its padding; `whole`: all its bytes too."""
+    is_text = attribute.dtype.kind in "SO"
+    if not is_text and not whole:
         return
     values = np.empty(attribute.shape, dtype=attribute.dtype)
     attribute.read(values)
-    for value in values.ravel().tolist():
+    if whole:
+        yield values.tobytes()
+    for value in values.ravel().tolist() if is_text else ():
         text = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
         yield text
         yield text.rstrip(b"\0 ")
 
 
+def _allowed(file: Path) -> int:
+    """Return the unpacked bytes that a file of this size may have."""
+    return min(MAX_LOGICAL_BYTES, max(file.stat().st_size * MAX_EXPANSION, EXPANSION_FLOOR))
+
+
 def _check_expansion(file: Path, logical: int) -> None:
     size = file.stat().st_size
-    if logical > MAX_LOGICAL_BYTES or logical > max(size * MAX_EXPANSION, EXPANSION_FLOOR):
+    if logical > _allowed(file):
         refuse(
             f"{file.name} has {size:,} bytes but would unpack to {logical:,}",
             "h5.expansion",

@@ -14,7 +14,7 @@ from schemas.engine_metadata import counties
 
 STATE, COUNTY = "state_fips", "county_fips"
 POPULATION_GROUP = "census_state_population"
-_NO_STATE = f"{STATE} is not stored as one number per household (geography.states, lengths)"
+_NO_STATE = f"{STATE} is not stored as one whole number per household (geography.states, lengths)"
 
 
 def states(file: Examined) -> Found:
@@ -73,7 +73,8 @@ def _persons_by_state(file: Examined) -> dict[int, float] | None:
     if any(each is None for each in arrays):
         return None
     ids, members, state, weights = (np.asarray(each) for each in arrays)
-    if not len(ids) == len(state) == len(weights) or not np.isfinite(weights).all():
+    sound = 0 < len(ids) == len(state) == len(weights) and np.isfinite(weights).all()
+    if not sound:
         return None
     unique, sizes = np.unique(members, return_counts=True)
     persons = dict(zip(unique.tolist(), sizes.tolist(), strict=True))
@@ -110,7 +111,7 @@ def county_state(file: Examined) -> Found:
     if values is None:
         return _no_county()
     state = file.numbers(STATE)
-    if state is None or len(state) != len(values):
+    if state is None or state.dtype.kind == "f" or len(state) != len(values):
         return Found(0, (), unmeasured=_NO_STATE)
     pairs = np.unique(np.stack([_five_digits(values).astype("U5"), state.astype("U5")]), axis=1)
     lines = tuple(

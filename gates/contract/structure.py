@@ -31,13 +31,16 @@ def tables(file: Examined) -> Found:
 
 
 def file_name(file: Examined) -> Found:
-    """The path does not change how the loader reads the file (`cps_2023` forces the year 2023)."""
+    """The path does not change how the loader reads the file.
+
+    `cps_2023` in it forces the year 2023; what does not end in `.h5` is read as CSV or refused.
+    """
     path = str(file.data.path.absolute())
     lines = []
     if "cps_2023" in path:
         lines.append("the path holds cps_2023: the loader would read the file as 2023")
-    if file.data.layout == "entity_tables" and file.data.path.suffix != ".h5":
-        lines.append("the loader refuses an entity-table file whose name does not end in .h5")
+    if file.data.path.suffix != ".h5":
+        lines.append("the name does not end in .h5: the loader would not read the file as HDF5")
     return Found(1, tuple(lines))
 
 

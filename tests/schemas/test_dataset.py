@@ -1,20 +1,19 @@
-"""The dataset view, its writers, the logical hash and the hostile-file preflight."""
+"""The dataset view, its writers and the logical hash; tests/faults/ holds the hostile files."""
 
 from __future__ import annotations
 
-import pickle
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from schemas.dataset import open_dataset
 from schemas.errors import DatasetError
 from schemas.logical import DatasetHashes, dataset_hashes
-from schemas.preflight import preflight
 from schemas.writers import write_entity_tables, write_period_arrays
 from tests.small import HOUSEHOLDS, PERIOD, Columns, small_columns
 
@@ -120,97 +119,6 @@ def test_a_table_for_an_unknown_variable_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-class Marker:
-    """Pickles to a call that would create a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Callable[..., object], tuple[str, str]]:
-        return (open, (str(self.path), "w"))
-
-
-def external(h5: h5py.File, folder: Path) -> None:
-    h5["age2"] = h5py.ExternalLink("other.h5", "/x")
-
-
-def soft(h5: h5py.File, folder: Path) -> None:
-    h5["age2"] = h5py.SoftLink("/age")
-
-
-def virtual(h5: h5py.File, folder: Path) -> None:
-    layout = h5py.VirtualLayout(shape=(2,), dtype="f4")
-    layout[:] = h5py.VirtualSource("other.h5", "x", shape=(2,))
-    h5.create_virtual_dataset("v", layout)
-
-
-def stored_outside(h5: h5py.File, folder: Path) -> None:
-    h5.create_dataset("e", (2,), "f4", external=[(str(folder / "raw"), 0, 8)])
-
-
-def hostile_attribute(h5: h5py.File, folder: Path) -> None:
-    raw = pickle.dumps(Marker(folder / "marker"), protocol=0)
-    h5["age"].attrs["TITLE"] = np.bytes_(raw)
-
-
-def bomb(h5: h5py.File, folder: Path) -> None:
-    h5.create_dataset("bomb", (1 << 36,), "u1", chunks=(1 << 20,), compression="gzip")
-
-
-def deep(h5: h5py.File, folder: Path) -> None:
-    h5.create_group("/".join("abcdefghijk"))
-
-
-@pytest.mark.parametrize(
-    ("spoil", "reason"),
-    [
-        (external, "h5.external_link"),
-        (soft, "h5.soft_link"),
-        (virtual, "h5.virtual"),
-        (stored_outside, "h5.external_storage"),
-        (hostile_attribute, "h5.hostile_pickle"),
-        (bomb, "h5.expansion"),
-        (deep, "h5.too_deep"),
-    ],
-)
-def test_a_hostile_file_is_refused_before_anything_opens_it(
-    tmp_path: Path, spoil: Callable[[h5py.File, Path], None], reason: str
-) -> None:
-    path = written(tmp_path / "f.h5", small_columns())
-    with h5py.File(path, "a") as h5:
-        spoil(h5, tmp_path)
-    with pytest.raises(DatasetError) as caught:
-        open_dataset(path)
-    assert caught.value.reason == reason
-    assert not (tmp_path / "marker").exists()
-
-
-def test_honest_pandas_pickles_pass(tmp_path: Path) -> None:
-    path = written(tmp_path / "f.h5", small_columns(), write_entity_tables)
-    preflight(path)
-    with h5py.File(path) as h5:
-        assert any(h5["person"].attrs[key] is not None for key in h5["person"].attrs)
-
-
-def test_what_is_no_hdf5_file_is_named(tmp_path: Path) -> None:
-    good = written(tmp_path / "good.h5", small_columns()).read_bytes()
-    (tmp_path / "text.h5").write_text("age,income\n")
-    (tmp_path / "empty.h5").touch()
-    (tmp_path / "cut.h5").write_bytes(good[: len(good) // 2])
-    (tmp_path / "folder.h5").mkdir()
-    expected = {
-        "text.h5": "h5.signature",
-        "empty.h5": "file.empty",
-        "cut.h5": "h5.damaged",
-        "folder.h5": "file.directory",
-        "absent.h5": "file.missing",
-    }
-    for name, reason in expected.items():
-        with pytest.raises(DatasetError) as caught:
-            open_dataset(tmp_path / name)
-        assert caught.value.reason == reason, name
-
-
 def test_bare_root_arrays_are_seen_but_have_no_period(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "f.h5", "w") as h5:
         h5["age"] = np.ones(3)
@@ -224,3 +132,15 @@ def test_a_file_without_variables_is_refused(tmp_path: Path) -> None:
     h5py.File(tmp_path / "f.h5", "w").close()
     with pytest.raises(DatasetError, match="no variables"):
         open_dataset(tmp_path / "f.h5")
+
+
+def test_a_pandas_category_is_refused_because_its_codes_are_no_values(tmp_path: Path) -> None:
+    """The engine would read texts where this project would read their codes."""
+    path = tmp_path / "f.h5"
+    frame = pd.DataFrame(
+        {"household_id": [1, 2], "tenure_type": pd.Categorical(["RENTED", "NONE"])}
+    )
+    with pd.HDFStore(path, mode="w") as store:
+        store.put("household", frame, format="table", data_columns=True, track_times=False)
+    with pytest.raises(DatasetError, match="tenure_type in the household table"):
+        open_dataset(path)
