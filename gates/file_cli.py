@@ -73,8 +73,14 @@ def _records(file: Path, incumbent: str | None, measure: str, quiet: bool) -> An
 
 
 def _show(record: dict[str, Any], refused: list[str]) -> None:
+    """Print one row per gate, then what is wrong in full, with what to do about it."""
     console = Console()
     console.print(gate_table(record))
+    for gate in (each for each in record["gates"] if each["id"] in refused):
+        lines = [f"{gate['id']} ({gate['severity'] or gate['status']}): {gate['message']}"]
+        lines += [f"  {example}" for example in gate["details"][3:]]
+        lines.append(f"  next: {gate['remedy']}")
+        console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
     console.print(counts(record), highlight=False)
     name = record["candidate"]["label"]
     words = f"refused by {', '.join(refused)}" if refused else "no contract check refuses it"

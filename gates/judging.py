@@ -18,7 +18,10 @@ PASSING = frozenset({"pass", "waived", "not_applicable"})
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a judge found: `value` is held against the limit, `reference` scales a relative one."""
+    """What a judge found: `value` is held against the limit, `reference` scales a relative one.
+
+    `severity` says how bad a breach of a contract check is: `critical` or `warning`.
+    """
 
     value: float
     message: str
@@ -29,6 +32,7 @@ class Measurement:
     contributors: tuple[tuple[str, float], ...] = ()
     details: tuple[str, ...] = ()
     remedy: str = ""
+    severity: str | None = None
     failure: str = field(default="")
 
 
@@ -62,6 +66,7 @@ def _judged(gate: Gate, found: Measurement) -> dict[str, Any]:
         "contributors": [{"name": n, "value": v} for n, v in found.contributors],
         "message": found.message,
         "remedy": found.remedy or "none needed",
+        "severity": found.severity,
         "details": list(found.details),
         "exceptions": [],
         "stages": stages,
@@ -114,6 +119,7 @@ def _unjudged(gate: Gate, status: str, message: str, remedy: str) -> dict[str, A
         "contributors": [],
         "message": message,
         "remedy": remedy,
+        "severity": None,
         "details": [],
         "exceptions": [],
         "stages": stages,

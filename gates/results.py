@@ -153,10 +153,11 @@ def summary_markdown(record: Mapping[str, Any]) -> str:
 
 
 def gate_table(record: Mapping[str, Any]) -> Table:
-    """Return one row per gate: id, status, whether it blocks, finding."""
+    """Return one row per gate: id (never cut, so that it can be copied), status, finding."""
     table = Table(expand=False)
-    for title in ("gate", "status", "blocks", "finding"):
-        table.add_column(title, overflow="fold")
+    for title in ("gate", "status", "blocks"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("finding", overflow="fold")
     for gate in record["gates"]:
         stage = gate["stages"][record["stage"]]
         style = _COLOURS.get(gate["status"], "white")

@@ -27,4 +27,5 @@ def judge_contract(inputs: JudgeInputs, gate: Gate) -> Measurement:
         message=found["message"],
         details=tuple(found["examples"]),
         remedy=found["remedy"] if found["count"] else "",
+        severity=found["severity"],
     )

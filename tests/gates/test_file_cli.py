@@ -66,11 +66,15 @@ def test_a_breach_exits_1_and_names_gate_and_remedy(tmp_path: Path) -> None:
     code, record = as_record(without_states(tmp_path))
     assert code == 1
     assert statuses(record)["contract.geography.states"] == "fail"
+    severities = {gate["id"]: gate["severity"] for gate in record["gates"]}
+    assert severities["contract.geography.states"] == "critical"
+    assert severities["contract.values.constant"] == "warning"
     assert "the engine was not run" not in str(statuses(record))
     code, said = contract(without_states(tmp_path))
     assert code == 1
     assert "refused by" in said
-    assert "contract.geography.states" in said
+    assert "contract.geography.states (critical): 1 of 1 checked: state_fips is absent" in said
+    assert "  next: give every household one of the 51 states" in said
 
 
 def test_a_named_incumbent_makes_parity_a_verdict(tmp_path: Path) -> None:
