@@ -25,7 +25,7 @@ from benchmarks.engine.session import memory_ceiling_gb, simulate
 from benchmarks.measure import Simulator
 from benchmarks.scoring.arrays import SimulatedArrays
 from schemas.canonical import sha256_file, sha256_json
-from schemas.dataset import Dataset, open_dataset
+from schemas.dataset import WEIGHT, Dataset, open_dataset
 from schemas.errors import MeasureError
 from schemas.logical import dataset_hashes, subject
 from schemas.records import read_record, validate, write_record
@@ -33,6 +33,12 @@ from schemas.records import read_record, validate, write_record
 _ROOM = Path(__file__).parent
 LIST = _ROOM / "loader_smoke.json"
 POVERTY = "poverty"
+# Inputs that are asked back from the engine: what it holds must be what this file stores.
+WITNESSES = (WEIGHT, "age", "employment_income_before_lsr")
+# Reasons that lie in the machine, not in the file: nothing can be said of the file then.
+MACHINE_LIMITS = frozenset(
+    {"engine.killed", "engine.memory", "engine.memory_setting", "engine.timeout"}
+)
 SMOKE_CODE = ("engine/session.py", "engine/worker.py", "loader_smoke.json", "loader_smoke.py")
 _FOLDERS = re.compile(r'"/[^"]*/')  # of source files in a traceback: a record names no machine
 Families = Mapping[str, Sequence[str]]
@@ -43,8 +49,8 @@ def smoke_loader(
 ) -> dict[str, Any]:
     """Return the `loader_smoke` record of a file, from the cache where this file was loaded before.
 
-    A failure of the engine is a record with its `error`; it is not kept, so that a mended machine
-    gets another try. Raises DatasetError for a file that may not be opened.
+    A failure of the engine on the file is a record with its `error`, which is not kept. Raises
+    DatasetError for a file that may not be opened, MeasureError where the machine was too small.
     """
     dataset = open_dataset(path)
     before = dataset_hashes(dataset)
@@ -98,6 +104,7 @@ def _smoke(
     families, started = program_families(), time.time()
     simulated, error = _load(dataset, families, progress, simulator)
     meta: Mapping[str, Any] = {} if simulated is None else simulated.meta
+    same = simulated is not None and _holds(simulated, dataset)
     keys = ("wall_s", "peak_rss_gb", "formula_runs", "unique_pairs")
     figures = {family: _figures(simulated, names) for family, names in families.items()}
     return {
@@ -105,7 +112,7 @@ def _smoke(
         "schema_version": 1,
         "subject": identity,
         "sha256_before": identity["sha256"],
-        "loaded_sha256": meta.get("file_sha256"),
+        "loaded_sha256": meta["file_sha256"] if same else None,
         "sha256_after": sha256_file(dataset.path),
         "engine": installed_versions(),
         "code_sha256": code_sha256(),
@@ -126,13 +133,25 @@ def _load(
     dataset: Dataset, families: Families, progress: Progress | None, simulator: Simulator
 ) -> tuple[SimulatedArrays | None, dict[str, str] | None]:
     """Run the engine on this very file; return its arrays, or why there are none."""
-    wanted = sorted({name for names in families.values() for name in names})
+    asked = {name for names in families.values() for name in names}
+    wanted = sorted(asked | {name for name in WITNESSES if dataset.has(name)})
     try:
         with _empty_store():
             return simulator(dataset.path, wanted, progress=progress), None
     except MeasureError as error:
+        if error.reason in MACHINE_LIMITS:
+            raise
         told = _FOLDERS.sub('"', error.message)
         return None, {"reason": error.reason, "message": told, "remedy": error.remedy}
+
+
+def _holds(simulated: SimulatedArrays, dataset: Dataset) -> bool:
+    """Decide whether the engine holds this file's own values (incident 27: another was loaded)."""
+    stored = [name for name in WITNESSES if dataset.has(name)]
+    return bool(stored) and all(
+        np.array_equal(np.float32(simulated.arrays[name]), np.float32(dataset.read(name)))
+        for name in stored
+    )
 
 
 @contextmanager

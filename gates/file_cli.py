@@ -21,6 +21,7 @@ from schemas.logical import dataset_hashes, subject
 
 REFUSED, UNREADABLE = 1, 2
 GROUP = "contract"
+LOADER = "contract.loader"
 
 File = Annotated[Path, typer.Argument(help="The H5 file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the record as JSON.")]
@@ -37,7 +38,8 @@ def contract(
     Example: mpgate contract run.h5 --incumbent psl-cps-2024 --measure never
 
     These are the gates of `pytest gates/ -m contract`. With `--measure never` the loader gate is
-    unmeasured unless this file was loaded before; that alone does not refuse the file.
+    unmeasured unless this file was loaded before; that alone does not refuse the file. Any other
+    gate that could not be judged does.
     """
     policy = load_policy()
     others = frozenset(gate.id for gate in policy.gates if gate.group != GROUP)
@@ -52,8 +54,11 @@ def contract(
         gate.id: judge_gate(gate, inputs, JUDGES) for gate in policy.gates if gate.group == GROUP
     }
     record = assemble(policy, inputs, judged, stage="default", deselected=others)
+    allowed = {*PASSING, "unmeasured"} if measure == "never" else PASSING
     refused = [
-        gate["id"] for gate in record["gates"] if gate["status"] not in {*PASSING, "unmeasured"}
+        gate["id"]
+        for gate in record["gates"]
+        if gate["status"] not in (allowed if gate["id"] == LOADER else PASSING)
     ]
     if as_json:
         sys.stdout.write(canonical_bytes(record).decode())
@@ -78,7 +83,7 @@ def _show(record: dict[str, Any], refused: list[str]) -> None:
     console.print(gate_table(record))
     for gate in (each for each in record["gates"] if each["id"] in refused):
         lines = [f"{gate['id']} ({gate['severity'] or gate['status']}): {gate['message']}"]
-        lines += [f"  {example}" for example in gate["details"][3:]]
+        lines += [f"  {line}" for line in gate["details"] if line not in gate["message"]]
         lines.append(f"  next: {gate['remedy']}")
         console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
     console.print(counts(record), highlight=False)

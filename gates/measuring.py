@@ -18,7 +18,7 @@ from baselines.store import baseline_path
 from benchmarks.engine.child import Progress
 from benchmarks.engine.metadata import installed_versions
 from benchmarks.evidence_store import cached_evidence, code_sha256
-from benchmarks.loader_smoke import cached_smoke, smoke_loader
+from benchmarks.loader_smoke import MACHINE_LIMITS, cached_smoke, smoke_loader
 from benchmarks.measure import measure_evidence
 from benchmarks.scoring.compare import compare
 from benchmarks.suite import Suite, load_suite
@@ -174,7 +174,8 @@ def _add_loader(
                 "leave `--measure never` out",
             )
     except MpgateError as error:
-        found.fail("loader", error)
+        status = "unmeasured" if error.reason in MACHINE_LIMITS else "error"
+        found.miss("loader", status, error.message, error.remedy)
 
 
 def _add_evidence(

@@ -152,7 +152,8 @@ def _job(
     memory_gb: float,
 ) -> dict[str, Any]:
     return {
-        "path": str(dataset.path.resolve()),
+        # Not resolved: the engine reads the year and the format off the name that was judged.
+        "path": str(dataset.path.absolute()),
         "layout": dataset.layout,
         "year": dataset.period,
         "outputs": list(outputs),

@@ -146,6 +146,16 @@ def test_job_names_the_file_its_sizes_and_national_geography(
     assert (child.jobs[1]["layout"], child.jobs[1]["spm"]) == ("entity_tables", None)
 
 
+def test_the_engine_is_given_the_name_that_was_judged(
+    child: FakeChild, file: Path, tmp_path: Path
+) -> None:
+    """It reads year and format off the name: a link must not show it another one."""
+    link = tmp_path / "judged.h5"
+    link.symlink_to(file)
+    session.simulate(link, ["age"])
+    assert child.jobs[-1]["path"] == str(link)
+
+
 def test_file_that_changes_meanwhile_is_refused(
     monkeypatch: pytest.MonkeyPatch, child: FakeChild, file: Path
 ) -> None:

@@ -14,8 +14,16 @@ import pytest
 
 from baselines.store import cache_dir
 from benchmarks import loader_smoke
-from benchmarks.loader_smoke import cached_smoke, program_families, smoke_loader, smoke_path
+from benchmarks.loader_smoke import (
+    MACHINE_LIMITS,
+    WITNESSES,
+    cached_smoke,
+    program_families,
+    smoke_loader,
+    smoke_path,
+)
 from schemas.canonical import content_sha256, sha256_file
+from schemas.dataset import open_dataset
 from schemas.engine_metadata import variable_table
 from schemas.errors import DatasetError, MeasureError
 from schemas.records import load_schema, validate
@@ -45,7 +53,13 @@ class FakeEngine:
         if self.error is not None:
             raise self.error
         entity = {name: variable_table()[name].entity for name in outputs}
-        arrays = {name: np.arange(SIZES[entity[name]], dtype=np.float32) for name in outputs}
+        dataset = open_dataset(path)
+        arrays = {
+            name: dataset.read(name)
+            if name in WITNESSES
+            else np.arange(SIZES[entity[name]], dtype=np.float32)
+            for name in outputs
+        }
         meta = {"file_sha256": sha256_file(path), "wall_s": 1.0, "peak_rss_gb": 2.0}
         return SimpleNamespace(
             arrays=arrays | self.given, entity=entity, person_to={}, sizes=SIZES, meta=meta
@@ -92,7 +106,23 @@ def test_a_sound_file_gives_figures_per_variable(file: Path) -> None:
     assert record["poverty"] is True
     assert record["error"] is None
     assert record["geography"] == "national"
-    assert set(engine.outputs) == {n for names in program_families().values() for n in names}
+    families = {name for names in program_families().values() for name in names}
+    assert set(engine.outputs) == families | set(WITNESSES)
+
+
+def test_another_file_in_the_engine_is_not_this_one(file: Path) -> None:
+    """Incident 27: the dataset argument was ignored."""
+    weights = open_dataset(file).read("household_weight") * np.float32(1.001)
+    record = smoke_loader(file, simulator=FakeEngine(household_weight=weights))
+    assert record["loaded_sha256"] is None
+    assert record["sha256_after"] == record["sha256_before"]
+
+
+@pytest.mark.parametrize("reason", sorted(MACHINE_LIMITS))
+def test_a_machine_too_small_says_nothing_of_the_file(file: Path, reason: str) -> None:
+    engine = FakeEngine(MeasureError("too small", reason=reason, remedy="give it more"))
+    with pytest.raises(MeasureError, match="too small"):
+        smoke_loader(file, simulator=engine)
 
 
 def test_the_engine_loads_this_file_and_not_kept_arrays(file: Path, store: Path) -> None:

@@ -11,8 +11,10 @@ import h5py
 import pytest
 from typer.testing import CliRunner
 
+from gates import measuring
 from gates.cli import app
 from gates.policy import load_policy
+from schemas.errors import MeasureError
 from schemas.records import validate
 from schemas.writers import write_entity_tables
 from tests.gates.fakes import small_file
@@ -69,12 +71,33 @@ def test_a_breach_exits_1_and_names_gate_and_remedy(tmp_path: Path) -> None:
     severities = {gate["id"]: gate["severity"] for gate in record["gates"]}
     assert severities["contract.geography.states"] == "critical"
     assert severities["contract.values.constant"] == "warning"
-    assert "the engine was not run" not in str(statuses(record))
+    loader = next(gate for gate in record["gates"] if gate["id"] == "contract.loader")
+    assert "the engine was not run" not in loader["message"]
     code, said = contract(without_states(tmp_path))
     assert code == 1
     assert "refused by" in said
     assert "contract.geography.states (critical): 1 of 1 checked: state_fips is absent" in said
     assert "  next: give every household one of the 51 states" in said
+
+
+def test_a_machine_too_small_is_unmeasured_and_not_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_small(*args: Any, **options: Any) -> None:
+        raise MeasureError("6 GB were not enough", reason="engine.memory", remedy="allow 12")
+
+    monkeypatch.setattr(measuring, "smoke_loader", too_small)
+    done = runner.invoke(app, ["contract", str(small_file(tmp_path / "run.h5"))])
+    assert done.exit_code == 1
+    assert "contract.loader (unmeasured): 6 GB were not enough" in done.output
+    assert "next: allow 12" in done.output
+
+
+def test_parity_with_an_incumbent_without_a_profile_is_not_clean(tmp_path: Path) -> None:
+    incumbent = "ecps-2024-frozen-20260606"
+    code, record = as_record(small_file(tmp_path / "run.h5"), "--incumbent", incumbent)
+    assert statuses(record)["contract.inputs.parity"] == "unmeasured"
+    assert code == 1
 
 
 def test_a_named_incumbent_makes_parity_a_verdict(tmp_path: Path) -> None:
