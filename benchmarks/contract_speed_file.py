@@ -70,8 +70,9 @@ def _places(households: int, random: np.random.Generator) -> Columns:
         county[states == state] = random.choice(codes, np.count_nonzero(states == state))
     tract = np.char.add(county, random.integers(10**5, 10**6, households).astype("U6"))
     block = np.char.add(tract, random.integers(10**3, 10**4, households).astype("U4"))
-    codes_below = {"county_fips": county, "tract_geoid": tract, "block_geoid": block}
-    return {"state_fips": states, **codes_below}
+    district = states * 100 + 1
+    below = {"county_fips": county, "tract_geoid": tract, "block_geoid": block}
+    return {"state_fips": states, "congressional_district_geoid": district, **below}
 
 
 @cache

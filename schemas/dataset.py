@@ -129,8 +129,14 @@ class Dataset:
             self._keep((name, key), values)
 
     def nonzero_share(self, name: str) -> float:
-        """Return the share of records (unweighted) that hold anything: not 0, false or empty."""
+        """Return the share of records (unweighted) that hold anything: not 0, false or empty.
+
+        Every member of an enum is something, be it stored by name or as the index 0.
+        """
         values = self.read(name)
+        info = variable_table().get(name)
+        if info is not None and info.enum and values.dtype.kind in "iu":
+            return float(len(values) > 0)
         held = np.count_nonzero(values != "" if values.dtype.kind == "U" else values)
         return float(held) / max(len(values), 1)
 

@@ -128,6 +128,7 @@ def _tables(file: Path, h5: h5py.File) -> FileLayout:
     for entity in ENTITIES:
         if entity not in h5:
             continue
+        irregular += _foreign_nodes(h5, entity)
         for name, column in _table_columns(file, h5, entity).items():
             if not _is_plain(column.dtype):
                 irregular.append(f"{name} in the table {entity} is of the type {column.dtype}")
@@ -141,6 +142,14 @@ def _tables(file: Path, h5: h5py.File) -> FileLayout:
     return FileLayout("entity_tables", period, columns, tables, tuple(irregular), tuple(misplaced))
 
 
+def _foreign_nodes(h5: h5py.File, entity: str) -> list[str]:
+    """Return a line for what lies beside an entity's table; `_i_` and `meta` are pandas' own."""
+    group = h5[entity]
+    own = {"table", "_i_table", "meta"}
+    keys = group if isinstance(group, h5py.Group) else ()
+    return [f"{entity}/{key} is no part of a table" for key in keys if key not in own]
+
+
 def _in_other_tables(tables: dict[str, str]) -> list[str]:
     known = variable_table()
     return [
@@ -151,7 +160,7 @@ def _in_other_tables(tables: dict[str, str]) -> list[str]:
 
 
 def _table_period(h5: h5py.File) -> int:
-    """Return the year in `_time_period`, or 0 where there is none."""
+    """Return the year in `_time_period`, or 0 where there is none, or more than one."""
     group = h5.get(PERIOD_TABLE)
     node = group.get("table", group.get("values")) if isinstance(group, h5py.Group) else None
     if not isinstance(node, h5py.Dataset) or not len(node):
@@ -159,6 +168,8 @@ def _table_period(h5: h5py.File) -> int:
     values = node[()]
     if values.dtype.names is not None:
         values = values[next(name for name in values.dtype.names if name != "index")]
+    if len(np.unique(values)) > 1:
+        return NO_PERIOD
     text = np.ravel(values)[0]
     year = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
     return int(year) if is_year(year) else NO_PERIOD

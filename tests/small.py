@@ -30,6 +30,7 @@ def small_columns(seed: int = 0) -> Columns:
         "social_security_retirement": _dollars(random, 9) * _flags(random, PERSONS, 0.2),
         "takes_up_snap_if_eligible": _flags(random, HOUSEHOLDS, 0.8),
         "takes_up_tanf_if_eligible": _flags(random, HOUSEHOLDS, 0.3),
+        "takes_up_housing_assistance_if_eligible": _flags(random, HOUSEHOLDS, 0.2),
         "takes_up_ssi_if_eligible": _flags(random, PERSONS, 0.5),
         "takes_up_medicaid_if_eligible": _flags(random, PERSONS, 0.8),
         "tenure_type": random.choice(["RENTED", "OWNED_WITH_MORTGAGE"], HOUSEHOLDS),

@@ -12,10 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from gates.contract.lists import contract_lists
 from gates.contract.model import Examined, Found
-from schemas.dataset import ENTITIES, Dataset
+from schemas.dataset import ENTITIES, REQUIRED_IDS, WEIGHT, Dataset
 from schemas.errors import DatasetError
 from schemas.records import read_record
 
@@ -32,9 +34,30 @@ def columns_required(file: Examined) -> Found:
 def columns_range(file: Examined) -> Found:
     """Every column's smallest and largest value lies in its plausible range (incident 20).
 
+    An amount without a range of its own has the largest amount of the contract as its bound.
     Raises DatasetError where an expectation could not be evaluated: that is no pass.
     """
-    return _found(file, RANGE)
+    ranged, others = _found(file, RANGE), _unranged(file)
+    return Found(ranged.checked + others.checked, ranged.violations + others.violations)
+
+
+def _unranged(file: Examined) -> Found:
+    bound = contract_lists().largest_amount
+    named = {each["kwargs"]["column"] for suite in suites().values() for each in suite}
+    named |= {WEIGHT, *REQUIRED_IDS}  # the engine calls some ids floats
+    amounts = {name: file.numbers(name) for name in file.of_type("float") if name not in named}
+    lines = tuple(
+        f"{name}: an amount is beyond {bound:g} in size"
+        for name, values in amounts.items()
+        if values is not None and values.dtype.kind != "b" and _largest(values) > bound
+    )
+    return Found(len(amounts), lines)
+
+
+def _largest(values: np.ndarray) -> float:
+    """Return the largest size of a finite value; others are values.finite's task."""
+    sizes = np.abs(values[np.isfinite(values)].astype(np.float64))
+    return float(sizes.max(initial=0))
 
 
 def _found(file: Examined, check: str) -> Found:

@@ -13,6 +13,8 @@ from schemas.dataset import WEIGHT, id_name, membership_name
 from schemas.engine_metadata import counties
 
 STATE, COUNTY = "state_fips", "county_fips"
+# Codes that begin with the state's two digits, and how long they are.
+STATE_DIGITS = {COUNTY: 5, "tract_geoid": 11, "block_geoid": 15, "congressional_district_geoid": 4}
 POPULATION_GROUP = "census_state_population"
 _NO_STATE = f"{STATE} is not stored as one whole number per household (geography.states, lengths)"
 
@@ -106,20 +108,38 @@ def county_vintage(file: Examined) -> Found:
 
 
 def county_state(file: Examined) -> Found:
-    """The first two digits of county_fips are the household's state_fips."""
-    values = _counties(file)
-    if values is None:
-        return _no_county()
+    """County, tract, block and congressional district lie in the household's state.
+
+    Incidents 13 and 16: files built with another geography than their weights.
+    """
+    stored = {name: digits for name, digits in STATE_DIGITS.items() if file.data.has(name)}
+    if not stored:
+        return Found(0, (), not_applicable="no county, tract, block or district is stored")
     state = file.numbers(STATE)
-    if state is None or state.dtype.kind == "f" or len(state) != len(values):
+    if state is None or state.dtype.kind == "f":
         return Found(0, (), unmeasured=_NO_STATE)
-    pairs = np.unique(np.stack([_five_digits(values).astype("U5"), state.astype("U5")]), axis=1)
-    lines = tuple(
-        f"{COUNTY} {county} in state {number}"
-        for county, number in pairs.T.tolist()
-        if _is_five_digits(county) and county[:2] != number.zfill(2)
+    lines: list[str] = []
+    for name, digits in stored.items():
+        codes = file.data.read(name)
+        if len(codes) == len(state):
+            lines += [
+                f"{name} {code} in state {number}"
+                for code, number in _outside(codes, digits, state)
+            ]
+    return Found(len(state), tuple(lines))
+
+
+def _outside(codes: np.ndarray, digits: int, state: np.ndarray) -> list[tuple[str, str]]:
+    """Return each code of the right length whose first two digits are not those of its state."""
+    text = (
+        codes.astype(str) if codes.dtype.kind == "U" else np.char.zfill(codes.astype(str), digits)
     )
-    return Found(len(values), lines)
+    pairs = np.unique(np.stack([text.astype(f"U{digits}"), state.astype(f"U{digits}")]), axis=1)
+    return [
+        (code, number)
+        for code, number in pairs.T.tolist()
+        if len(code) == digits and code.isdigit() and code[:2] != number.zfill(2)
+    ]
 
 
 def _counties(file: Examined) -> np.ndarray | None:

@@ -42,6 +42,8 @@ class ContractLists:
     required_take_up: tuple[str, ...]
     wage_variable: str
     wage_nonzero_share_floor: float
+    enum_share_floor: float
+    largest_amount: float
     parity: Parity
     top_tail: TopTail
     may_be_constant: frozenset[str]
@@ -65,6 +67,8 @@ def contract_lists() -> ContractLists:
         required_take_up=tuple(record["required_take_up"]),
         wage_variable=record["wage_variable"],
         wage_nonzero_share_floor=record["wage_nonzero_share_floor"],
+        enum_share_floor=record["enum_share_floor"],
+        largest_amount=record["largest_amount"],
         parity=Parity(**record["parity"]),
         top_tail=TopTail(**tail | {"capped_by_law": _names(tail["capped_by_law"])}),
         may_be_constant=_names(record["may_be_constant"]),

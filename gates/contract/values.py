@@ -12,9 +12,11 @@ from schemas.engine_metadata import variable_table
 # numpy kinds in which the loader reads each engine type without guessing.
 _KINDS = {"float": "fiu", "int": "iu", "bool": "biuf", "Enum": "SUOiu", "str": "SUO", "date": "SUO"}
 
+_NO_TEXT = ("", "nan", "NaN", "None", "<NA>")  # what pandas and numpy write for a missing text
+
 
 def finite(file: Examined) -> Found:
-    """No value is NaN or infinite (the loader accepts infinities; incident 9)."""
+    """No value is NaN, infinite or a missing text (the loader accepts infinities; incident 9)."""
     data = file.data
     lines: list[str] = []
     names = [
@@ -27,7 +29,12 @@ def finite(file: Examined) -> Found:
         bad = int((~np.isfinite(data.read(name, period))).sum())
         if bad:
             lines.append(f"{name} is NaN or infinite in {bad} records")
-    return Found(len(names), tuple(lines))
+    texts = [name for name in file.of_type("str") if data.read(name).dtype.kind == "U"]
+    for name in texts:
+        bad = int(np.isin(data.read(name), _NO_TEXT).sum())
+        if bad:
+            lines.append(f"{name} is an empty text or NaN in {bad} records")
+    return Found(len(names) + len(texts), tuple(lines))
 
 
 def dtypes(file: Examined) -> Found:
@@ -77,7 +84,8 @@ def enums(file: Examined) -> Found:
 def constant(file: Examined) -> Found:
     """No input has one value for everybody (incident 24: one immigration status for all).
 
-    A column of defaults says nothing and hides that it was never built.
+    A column of defaults says nothing and hides that it was never built; an enum that is the
+    engine's default in nearly all records says as little.
     """
     allowed = {*contract_lists().may_be_constant, WEIGHT}
     names = [n for n in file.known if n not in allowed and n not in REQUIRED_IDS]
@@ -86,7 +94,18 @@ def constant(file: Examined) -> Found:
         values = file.data.read(name)
         if len(values) > 1 and (values == values[0]).all():
             lines.append(f"{name} is {values[0]} for all {len(values)} records")
+        elif (other := _share_beside_default(name, values)) < contract_lists().enum_share_floor:
+            lines.append(f"{name} is another value than its default in only {other:.2%} of records")
     return Found(len(names), tuple(lines))
+
+
+def _share_beside_default(name: str, values: np.ndarray) -> float:
+    """Return the share of records (unweighted) of an enum that are not its default; others: 1."""
+    info = variable_table()[name]
+    if not info.enum or not len(values) or values.dtype.kind not in "Uiu":
+        return 1.0
+    default = info.default if values.dtype.kind == "U" else info.enum.index(str(info.default))
+    return float(np.count_nonzero(values != default)) / len(values)
 
 
 def top_tail(file: Examined) -> Found:
@@ -95,12 +114,13 @@ def top_tail(file: Examined) -> Found:
     Counts records, unweighted: the share of non-zero records that hold the very maximum.
     """
     rule = contract_lists().top_tail
-    names = [n for n in file.of_type("float") if n not in rule.capped_by_law and n != WEIGHT]
+    left_out = {*rule.capped_by_law, WEIGHT, *REQUIRED_IDS}
+    names = [name for name in file.of_type("float") if name not in left_out]
     lines: list[str] = []
     checked = 0
     for name in names:
         values = file.numbers(name)
-        if values is None or values.dtype.kind != "f" or not len(values):
+        if values is None or not len(values):
             continue
         checked += 1
         carriers = int(np.count_nonzero(values))

@@ -178,14 +178,13 @@ def copy_column(name: str, old: str, new: str) -> TablesEdit:
     return edit
 
 
-def table_period(period: object) -> TablesEdit:
-    """Declare another period, or none at all."""
+def table_period(*periods: object) -> TablesEdit:
+    """Declare other periods, or none at all."""
 
     def edit(frames: Frames) -> None:
-        if period is None:
-            del frames["_time_period"]
-        else:
-            frames["_time_period"] = pd.Series([period])
+        del frames["_time_period"]
+        if periods:
+            frames["_time_period"] = pd.Series(periods)
 
     return edit
 

@@ -49,6 +49,10 @@ LAYOUT = (
         tables=add_table("donor_matches"), layouts=TABLES, trap=IGNORED,
     ),
     Fault(
+        "root-table-in-table", "contract.layout.root", "a second table in an entity's group",
+        tables=add_table("household/donors"), layouts=TABLES, trap=IGNORED,
+    ),
+    Fault(
         "table-column-twice", "contract.layout.tables", "a column in two tables",
         tables=copy_column("is_blind", "person", "tax_unit"), layouts=TABLES,
         trap="a column repeated across tables makes the loader raise",
@@ -120,7 +124,11 @@ PERIODS = (
     ),
     Fault(
         "year-undeclared", "contract.periods.declared", "tables without a period", layouts=TABLES,
-        tables=table_period(None), incidents=(7,), trap="the period defaults to 2024",
+        tables=table_period(), incidents=(7,), trap="the period defaults to 2024",
+    ),
+    Fault(
+        "year-two", "contract.periods.declared", "tables that declare two years", layouts=TABLES,
+        tables=table_period(2024, 2025), incidents=(7,), trap="the first year is taken",
     ),
     Fault(
         "year-no-year", "contract.periods.declared", "tables whose period is no year",

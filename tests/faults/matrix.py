@@ -20,14 +20,14 @@ from gates.contract.model import Check
 from gates.contract.run import contract_findings
 from schemas.dataset import open_dataset
 from schemas.logical import dataset_hashes
-from tests.faults import faults_content, faults_engine, faults_structure
+from tests.faults import faults_engine, faults_inputs, faults_structure, faults_values
 from tests.faults.hostile import catalogue
 from tests.faults.incidents import BEYOND_THE_CHECKS, TITLES
 from tests.faults.model import Fault, Layout, build
 
 FOLDER = Path(__file__).parent
 MATRIX, PAGE = FOLDER / "kill_matrix.json", FOLDER / "FAULTS.md"
-FAULTS = faults_structure.FAULTS + faults_content.FAULTS
+FAULTS = faults_structure.FAULTS + faults_values.FAULTS + faults_inputs.FAULTS
 GATES = tuple(f"contract.{check.id}" for check in CHECKS)
 Row = Mapping[str, Any]
 

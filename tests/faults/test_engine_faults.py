@@ -37,16 +37,9 @@ def test_the_sound_file_passes(tmp_path: Path) -> None:
     assert status(Fault("sound", "", "nothing is spoiled"), tmp_path)[0] == "pass"
 
 
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        (FAULTS[0], "exactly one HEAD"),
-        pytest.param(FAULTS[1], "not finite", marks=pytest.mark.nightly),
-    ],
-    ids=lambda each: each.id if isinstance(each, Fault) else "",
-)
-def test_only_the_engine_catches_the_fault(fault: Fault, words: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_only_the_engine_catches_the_fault(fault: Fault, tmp_path: Path) -> None:
     assert killers(fault, "period_arrays") == []
     found, message = status(fault, tmp_path)
     assert found == "fail"
-    assert words in message
+    assert "exactly one HEAD" in message
