@@ -144,3 +144,13 @@ def test_a_pandas_category_is_refused_because_its_codes_are_no_values(tmp_path: 
         store.put("household", frame, format="table", data_columns=True, track_times=False)
     with pytest.raises(DatasetError, match="tenure_type in the household table"):
         open_dataset(path)
+
+
+def test_an_enum_is_populated_by_name_and_by_index(tmp_path: Path) -> None:
+    """CITIZEN is the index 0: parity must not read it as nothing."""
+    columns = small_columns()
+    persons = len(columns["person_id"])
+    for name, values in (("name", np.full(persons, "CITIZEN")), ("index", np.zeros(persons, int))):
+        path = tmp_path / f"{name}.h5"
+        write_period_arrays(path, columns | {"ssn_card_type": values}, PERIOD)
+        assert open_dataset(path).nonzero_share("ssn_card_type") == 1.0
