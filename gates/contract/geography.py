@@ -134,11 +134,12 @@ def _outside(codes: np.ndarray, digits: int, state: np.ndarray) -> list[tuple[st
     text = (
         codes.astype(str) if codes.dtype.kind == "U" else np.char.zfill(codes.astype(str), digits)
     )
-    pairs = np.unique(np.stack([text.astype(f"U{digits}"), state.astype(f"U{digits}")]), axis=1)
+    whole = np.char.str_len(text) == digits
+    pairs = set(zip(text[whole].tolist(), state[whole].astype(str).tolist(), strict=True))
     return [
         (code, number)
-        for code, number in pairs.T.tolist()
-        if len(code) == digits and code.isdigit() and code[:2] != number.zfill(2)
+        for code, number in sorted(pairs)
+        if code.isdigit() and code[:2] != number.zfill(2)
     ]
 
 
