@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from baselines.targets import load_targets
+from baselines.targets import state_population
 from schemas.dataset import GROUP_ENTITIES, id_name, membership_name
 from schemas.engine_metadata import VariableInfo, counties, variable_table
 from schemas.records import read_record
@@ -63,9 +63,9 @@ def _people(households: int, random: np.random.Generator) -> Columns:
 
 def _places(households: int, random: np.random.Generator) -> Columns:
     """Return the state, a county of it and the codes below it of each household."""
-    states = np.resize(list(_population()), households).astype("i4")
+    states = np.resize(list(state_population()), households).astype("i4")
     county = np.empty(households, dtype="U5")
-    for state in _population():
+    for state in state_population():
         codes = sorted(code for code in counties() if int(code[:2]) == state)
         county[states == state] = random.choice(codes, np.count_nonzero(states == state))
     tract = np.char.add(county, random.integers(10**5, 10**6, households).astype("U6"))
@@ -75,17 +75,10 @@ def _places(households: int, random: np.random.Generator) -> Columns:
     return {"state_fips": states, "congressional_district_geoid": district, **below}
 
 
-@cache
-def _population() -> dict[int, float]:
-    """Return the published persons of each state, from the committed target facts."""
-    rows = [row for row in load_targets() if row.holdout_group == "census_state_population"]
-    return {int(row.geography_id): row.value for row in rows}
-
-
 def _state_weights(states: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Return one weight per state, with which its persons sum to the published population."""
     persons = np.bincount(states, weights=sizes)
-    return np.array([_population()[each] / persons[each] for each in states.tolist()], "f4")
+    return np.array([state_population()[each] / persons[each] for each in states.tolist()], "f4")
 
 
 def _values(info: VariableInfo, length: int, random: np.random.Generator) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gates.contract.geography import published_population
+from baselines.targets import state_population
 from gates.contract.lists import contract_lists
 from schemas.dataset import GROUP_ENTITIES, id_name, membership_name
 
@@ -43,7 +43,7 @@ def small_columns(seed: int = 0) -> Columns:
 
 def state_weights(states: np.ndarray) -> np.ndarray:
     """Return weights that give each state its published population, at two persons a household."""
-    population = np.array([published_population()[state] for state in states.tolist()])
+    population = np.array([state_population()[state] for state in states.tolist()])
     in_state = np.array([np.count_nonzero(states == state) for state in states.tolist()])
     return (population / (2 * in_state)).astype(np.float32)
 

@@ -6,6 +6,7 @@ from baselines.targets.loader import (
     load_excluded,
     load_targets,
     parse_targets,
+    state_population,
     target_db_identity,
 )
 from baselines.targets.target import Constraint, Target
@@ -18,5 +19,6 @@ __all__ = [
     "load_excluded",
     "load_targets",
     "parse_targets",
+    "state_population",
     "target_db_identity",
 ]

@@ -5,6 +5,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from baselines.targets.target import COLUMNS, Target, parse_target
@@ -15,6 +16,7 @@ TARGETS_FOLDER = Path(__file__).parent
 TARGET_DB_ID = "us-2024-facts"
 TARGET_FILE = "us_2024.csv"
 EXCLUDED_FILE = "excluded.csv"
+POPULATION_GROUP = "census_state_population"
 # The identity of the facts: evidence measured against other bytes can't be compared.
 PINNED_SHA256 = {
     TARGET_FILE: "4b7241b5f6f6eff859085421fc8e7e76b7d1d97748484863cfb4540a42f1c5e5",
@@ -42,6 +44,13 @@ class ExcludedFact:
 
 
 EXCLUDED_COLUMNS = tuple(ExcludedFact.__dataclass_fields__)
+
+
+@cache
+def state_population() -> dict[int, float]:
+    """Return persons by state FIPS code: ACS 1-year S0101 of 2024, from the committed facts."""
+    rows = [row for row in load_targets() if row.holdout_group == POPULATION_GROUP]
+    return {int(row.geography_id): row.value for row in rows}
 
 
 def load_targets(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
-from baselines.targets import load_targets
+from baselines.targets import state_population
 from gates.contract.lists import contract_lists
 from gates.contract.model import Examined, Found
 from schemas.dataset import WEIGHT, id_name, membership_name
@@ -15,7 +13,6 @@ from schemas.engine_metadata import counties
 STATE, COUNTY = "state_fips", "county_fips"
 # Codes that begin with the state's two digits, and how long they are.
 STATE_DIGITS = {COUNTY: 5, "tract_geoid": 11, "block_geoid": 15, "congressional_district_geoid": 4}
-POPULATION_GROUP = "census_state_population"
 _NO_STATE = f"{STATE} is not stored as one whole number per household (geography.states, lengths)"
 
 
@@ -53,18 +50,11 @@ def population(file: Examined) -> Found:
         return Found(0, (), unmeasured=f"{STATE}, {WEIGHT} or the households are not sound")
     low, high = contract_lists().state_population_band
     lines = []
-    for state, published in published_population().items():
+    for state, published in state_population().items():
         found = persons.get(state)
         if found is not None and not low * published <= found <= high * published:
             lines.append(f"state {state} has {found:,.0f} persons, published {published:,.0f}")
-    return Found(len(published_population()), tuple(lines))
-
-
-@cache
-def published_population() -> dict[int, float]:
-    """Return persons by state: ACS 1-year S0101 of 2024, from the committed target facts."""
-    rows = [row for row in load_targets() if row.holdout_group == POPULATION_GROUP]
-    return {int(row.geography_id): row.value for row in rows}
+    return Found(len(state_population()), tuple(lines))
 
 
 def _persons_by_state(file: Examined) -> dict[int, float] | None:
@@ -102,7 +92,7 @@ def county_vintage(file: Examined) -> Found:
     if values is None:
         return _no_county()
     known = counties()
-    codes = [each for each in np.unique(_five_digits(values)).tolist() if _is_five_digits(each)]
+    codes = [each for each in np.unique(_as_digits(values, 5)).tolist() if _is_five_digits(each)]
     lines = tuple(f"{COUNTY} {each} is no county of 2020" for each in codes if each not in known)
     return Found(len(values), lines)
 
@@ -131,9 +121,7 @@ def county_state(file: Examined) -> Found:
 
 def _outside(codes: np.ndarray, digits: int, state: np.ndarray) -> list[tuple[str, str]]:
     """Return each code of the right length whose first two digits are not those of its state."""
-    text = (
-        codes.astype(str) if codes.dtype.kind == "U" else np.char.zfill(codes.astype(str), digits)
-    )
+    text = _as_digits(codes, digits)
     whole = np.char.str_len(text) == digits
     pairs = set(zip(text[whole].tolist(), state[whole].astype(str).tolist(), strict=True))
     return [
@@ -152,10 +140,10 @@ def _no_county() -> Found:
     return Found(0, (), not_applicable=reason)
 
 
-def _five_digits(values: np.ndarray) -> np.ndarray:
-    """Return counties as text; integer codes get their leading zero back."""
-    text = values.astype(str)
-    return text if values.dtype.kind == "U" else np.char.zfill(text, 5)
+def _as_digits(codes: np.ndarray, digits: int) -> np.ndarray:
+    """Return codes as text; integer codes get their leading zero back."""
+    text = codes.astype(str)
+    return text if codes.dtype.kind == "U" else np.char.zfill(text, digits)
 
 
 def _is_five_digits(code: str) -> bool:
