@@ -122,7 +122,11 @@ def freeze_command(
         before = load_baseline(baseline_id)
         if file.suffix == ".json":
             evidence = read_record(file, "evidence")
-            freezing.freeze_evidence(baseline_id, evidence, replace=replace)
+            beside = file.with_suffix(".npz")
+            contributions = beside if beside.is_file() else None
+            freezing.freeze_evidence(
+                baseline_id, evidence, contributions=contributions, replace=replace
+            )
         else:
             freezing.freeze_file(baseline_id, file, replace=replace)
         changes = differences.diff_records(before, load_baseline(baseline_id))

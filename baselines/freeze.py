@@ -10,7 +10,7 @@ from baselines.diff import Difference, describe, diff_records
 from baselines.profiles import profile_of, profile_path
 from baselines.registry import Manifest, load_baseline, manifest_path, require_comparable
 from baselines.verify import MISMATCH
-from schemas.canonical import sha256_file
+from schemas.canonical import atomic_write, sha256_file
 from schemas.dataset import open_dataset
 from schemas.errors import BaselineError
 from schemas.logical import dataset_hashes
@@ -50,18 +50,24 @@ def freeze_file(baseline_id: str, path: Path | str, *, replace: bool = False) ->
     write_record(profile_path(baseline_id), profile, "input_profile")
     for entry in manifest["frozen_evidence"] if clash else ():
         _evidence_path(entry).unlink(missing_ok=True)
+        _evidence_path(entry).with_suffix(".npz").unlink(missing_ok=True)
     return updated
 
 
 def freeze_evidence(
-    baseline_id: str, evidence: Mapping[str, Any], *, replace: bool = False
+    baseline_id: str,
+    evidence: Mapping[str, Any],
+    *,
+    contributions: Path | None = None,
+    replace: bool = False,
 ) -> Path:
     """Write evidence of the pinned file to baselines/evidence/ and return where it lies.
 
     Its sha256 goes into the manifest's `frozen_evidence`. Raises RecordError for an invalid record
     and BaselineError for evidence of another file, or listing the differing fields when other
     evidence is frozen for the same suite id and engine, unless `replace`. The `run` block may
-    differ: the file is left as it is then.
+    differ: the file is left as it is then. `contributions` (an .npz beside the evidence) is kept
+    with it: without it, comparisons have no standard error.
     """
     validate(evidence, "evidence")
     manifest = load_baseline(baseline_id)
@@ -76,6 +82,8 @@ def freeze_evidence(
             raise _frozen_already(f"{baseline_id}: {path.name}", differences)
         return path
     write_record(path, evidence, "evidence")
+    if contributions is not None:
+        atomic_write(frozen_contributions_path(baseline_id, evidence), contributions.read_bytes())
     entry = {
         "engine": engine_key(evidence["engine"]),
         "suite_sha256": evidence["suite"]["sha256"],
@@ -102,6 +110,12 @@ def frozen_evidence(
         if (entry["engine"], entry["suite_sha256"]) == wanted:
             return _read_entry(manifest, entry)
     return None
+
+
+def frozen_contributions_path(baseline_id: str, evidence: Mapping[str, Any]) -> Path:
+    """Return where the household contributions of frozen evidence lie: beside it, as .npz."""
+    path = registry.ROOT / f"evidence/{baseline_id}/{evidence_name(evidence)}"
+    return path.with_suffix(".npz")
 
 
 def engine_key(engine: Mapping[str, str]) -> str:

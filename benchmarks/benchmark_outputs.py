@@ -67,6 +67,23 @@ def baseline_totals(suite: Suite, baseline: MeasuredTotals) -> dict[str, float]:
     return {name: baseline.measure(measure) for name, measure in suite.measures.items()}
 
 
+def measure_columns(suite: Suite, simulated: SimulatedArrays) -> dict[str, np.ndarray]:
+    """Return per measure what each household adds to it, per unit of weight (household length)."""
+    entities = EntityMap(simulated)
+
+    def column(measure: Mapping[str, Any]) -> np.ndarray:
+        total = np.zeros(entities.size("household"))
+        for term in measure["terms"]:
+            values = np.asarray(simulated.arrays[term["variable"]], dtype=np.float64)
+            if term.get("aggregation") == "count_positive":
+                values = (values > 0).astype(np.float64)
+            moved = entities.to_household(values, simulated.entity[term["variable"]])
+            total += float(term["sign"]) * moved
+        return total
+
+    return {name: column(measure) for name, measure in suite.measures.items()}
+
+
 def reform_result(
     suite: Suite, benchmark: Mapping[str, Any], baseline: MeasuredTotals, reform: MeasuredTotals
 ) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from benchmarks.contributions import save_contributions
+from benchmarks.evidence_store import cached_contributions, contributions_path
 from benchmarks.measure import measure_evidence
 from benchmarks.suite import DEFAULT_SUITE, load_suite
 from schemas.canonical import canonical_bytes
@@ -29,7 +31,9 @@ def benchmarks_room() -> None:
 def measure(
     file: Annotated[Path, typer.Argument(help="The H5 file to measure.")],
     suite: Annotated[str, typer.Option(help="Id of the suite.")] = DEFAULT_SUITE,
-    out: Annotated[Path | None, typer.Option(help="Write the evidence here as well.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the evidence here (and contributions beside it).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the evidence record.")] = False,
 ) -> None:
     """Measure FILE once and keep its evidence.
@@ -40,6 +44,8 @@ def measure(
         record = _measure_with_bar(file, suite)
         if out is not None:
             write_record(out, record, "evidence")
+            if (contributions := cached_contributions(record)) is not None:
+                save_contributions(contributions_path(out), contributions)
         _show(record, as_json)
     except MpgateError as error:
         Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)

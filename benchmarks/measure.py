@@ -8,13 +8,25 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.sparse import csr_matrix, hstack
 
 from baselines.targets import target_db_identity
-from benchmarks.benchmark_outputs import MeasuredTotals, baseline_totals, reform_result
+from benchmarks.benchmark_outputs import (
+    MeasuredTotals,
+    baseline_totals,
+    measure_columns,
+    reform_result,
+)
+from benchmarks.contributions import MEASURE_PREFIX, Contributions
 from benchmarks.engine.child import Progress
 from benchmarks.engine.metadata import installed_versions
 from benchmarks.engine.session import simulate
-from benchmarks.evidence_store import cached_evidence, code_sha256, store_evidence
+from benchmarks.evidence_store import (
+    cached_contributions,
+    cached_evidence,
+    code_sha256,
+    store_evidence,
+)
 from benchmarks.scoring.arrays import SimulatedArrays
 from benchmarks.scoring.kernel import contribution_matrix, estimates
 from benchmarks.suite import (
@@ -63,13 +75,13 @@ def measure_evidence(
     dataset = open_dataset(path)
     sha256 = sha256_file(path)
     found = cached_evidence(sha256, suite.sha256) if use_cache else None
-    if found is not None:
+    if found is not None and cached_contributions(found) is not None:
         return found
     _check_period(dataset, suite)
-    record = _measure(dataset, suite, progress, simulator)
+    record, contributions = _measure(dataset, suite, progress, simulator)
     _check_unchanged(record, sha256)
     validate(record, "evidence")
-    store_evidence(record)
+    store_evidence(record, contributions)
     return record
 
 
@@ -94,18 +106,19 @@ def _check_period(dataset: Dataset, suite: Suite) -> None:
 
 def _measure(
     dataset: Dataset, suite: Suite, progress: Progress | None, simulator: Simulator
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Contributions]:
     started = time.time()
     weights = household_weights(dataset)
     baseline = simulator(dataset.path, required_baseline_outputs(suite), progress=progress)
     totals = MeasuredTotals(baseline, weights)
+    contributions = suite_contributions(suite, baseline, weights)
     results, runs = [], [_run_entry("baseline", baseline)]
     for benchmark in suite.benchmarks:
         outputs = required_reform_outputs(suite)
         reform = simulator(dataset.path, outputs, benchmark["reform"], progress=progress)
         results.append(reform_result(suite, benchmark, totals, MeasuredTotals(reform, weights)))
         runs.append(_run_entry(benchmark["id"], reform))
-    return {
+    record = {
         "schema": "evidence",
         "schema_version": 1,
         "subject": subject(dataset, dataset_hashes(dataset)),
@@ -116,20 +129,36 @@ def _measure(
         "code_sha256": code_sha256(),
         "counts": record_counts(dataset),
         "weights": weight_diagnostics(dataset),
-        "targets": _target_estimates(suite, baseline, weights),
+        "targets": _target_estimates(suite, contributions),
+        "contributions": contributions.summary(),
         "baseline": baseline_totals(suite, totals),
         "benchmarks": results,
         "run": {"measured_at": round(started), "simulations": runs},
     }
+    return record, contributions
 
 
-def _target_estimates(
+def suite_contributions(
     suite: Suite, baseline: SimulatedArrays, weights: np.ndarray
-) -> list[dict[str, Any]]:
-    figures = estimates(contribution_matrix(baseline, suite.targets), weights)
+) -> Contributions:
+    """Return the contributions of a baseline simulation to the suite's targets and measures."""
+    measures = measure_columns(suite, baseline)
+    matrix = hstack(
+        [
+            contribution_matrix(baseline, suite.targets),
+            csr_matrix(np.column_stack([*measures.values()])),
+        ]
+    )
+    names = [target.target_id for target in suite.targets]
+    names += [f"{MEASURE_PREFIX}{name}" for name in measures]
+    return Contributions(csr_matrix(matrix), tuple(names), weights)
+
+
+def _target_estimates(suite: Suite, contributions: Contributions) -> list[dict[str, Any]]:
+    figures = estimates(contributions.matrix, contributions.weights)
     return [
         {"target_id": target.target_id, "estimate": float(figure)}
-        for target, figure in zip(suite.targets, figures, strict=True)
+        for target, figure in zip(suite.targets, figures[: len(suite.targets)], strict=True)
     ]
 
 

@@ -17,31 +17,33 @@ from baselines.targets import Target, target_db_identity
 from benchmarks.engine.session import simulate
 from benchmarks.measure import Simulator
 from benchmarks.scoring.kernel import contribution_matrix
+from benchmarks.scoring.losses import gating_loss, loss_row, prepare
+from benchmarks.scoring.scheme import HELD_OUT, TRAIN
 from benchmarks.suite import Suite, load_suite, required_baseline_outputs
 from benchmarks.weights import record_counts
-from builder.calibrate import CalibrationConfig, CalibrationResult, Progress, calibrate
+from builder.calibrate import (
+    CalibrationConfig,
+    CalibrationResult,
+    Goals,
+    Progress,
+    calibrate,
+)
 from builder.embedded.build import Sample, build_sample
 from schemas.canonical import sha256_json
 from schemas.dataset import open_dataset
 from schemas.errors import BuildError
 from schemas.logical import dataset_hashes
+from schemas.manifests import candidate_manifest_path
 from schemas.records import read_record, write_record
 from schemas.writers import write_period_arrays
 
 DEFAULT_CONFIG = Path(__file__).parent / "configs" / "embedded_national.json"
-MANIFEST_SUFFIX = ".manifest.json"
 _WEIGHT_DECIMALS = 2
 
 
 def load_config(path: Path | str = DEFAULT_CONFIG) -> dict[str, Any]:
     """Return the validated build configuration; raises RecordError naming what is wrong."""
     return read_record(path, "build_config")
-
-
-def manifest_path(h5: Path | str) -> Path:
-    """Return where the manifest of a candidate H5 lies: `<stem>.manifest.json` beside it."""
-    file = Path(h5)
-    return file.with_name(file.stem + MANIFEST_SUFFIX)
 
 
 def build_candidate(
@@ -63,13 +65,51 @@ def build_candidate(
     sample = build_sample(
         settings["role"], households=settings["households"], seed=settings["seed"]
     )
-    targets = suite.targets_of("calibrated")
+    targets = calibration_targets(suite, settings["target_groups"])
     result = _calibrated(sample, suite, targets, settings, progress, simulator)
     columns = sample.columns | {"household_weight": np.round(result.weights, _WEIGHT_DECIMALS)}
     write_period_arrays(file, columns, sample.mapping.period)
     manifest = _manifest(file, settings, sample, suite, _calibration_block(result, settings))
-    write_record(manifest_path(file), manifest, "candidate_manifest")
+    write_record(candidate_manifest_path(file), manifest, "candidate_manifest")
     return manifest
+
+
+def calibration_targets(suite: Suite, groups: Sequence[str]) -> list[Target]:
+    """Return the suite's targets of the groups a build calibrates to.
+
+    Raises BuildError for a group that the suite holds out, or does not have: fitting to what a
+    file is judged on afterwards would make the held-out result worthless.
+    """
+    held_out, known = suite.groups_of(HELD_OUT), suite.groups_of(TRAIN)
+    for reason, wrong in (
+        ("builder.held_out_group", set(groups) & held_out),
+        ("builder.unknown_group", set(groups) - held_out - known),
+    ):
+        if wrong:
+            what = "held out by" if reason.endswith("held_out_group") else "not a group of"
+            raise BuildError(
+                f"{', '.join(sorted(wrong))}: {what} suite {suite.id}",
+                reason=reason,
+                remedy="calibrate to the suite's train groups only",
+            )
+    chosen = set(groups)
+    return [target for target in suite.targets if target.holdout_group in chosen]
+
+
+def calibration_goals(targets: Sequence[Target]) -> Goals:
+    """Return relative errors with the importance that the gating loss gives each target.
+
+    A build that calibrates to the matrix that is scored should want what the score wants.
+    """
+    values = np.array([target.value for target in targets])
+    prepared = prepare(gating_loss(), [loss_row(target, TRAIN) for target in targets])
+    if prepared is None or len(prepared.kept) != len(targets):
+        raise BuildError(
+            "the gating loss does not take every target of this build",
+            reason="builder.unscored_target",
+            remedy="calibrate to groups of targets that are scored",
+        )
+    return Goals(values, np.abs(values), prepared.formed.share)
 
 
 def _calibrated(
@@ -80,19 +120,13 @@ def _calibrated(
     progress: Progress | None,
     simulator: Simulator,
 ) -> CalibrationResult:
-    if not targets:
-        raise BuildError(
-            f"suite {suite.id} has no target with the role calibrated",
-            reason="builder.no_targets",
-            remedy="choose a suite that names targets to calibrate to",
-        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "uncalibrated.h5"
         write_period_arrays(path, sample.columns, sample.mapping.period)
         arrays = simulator(path, required_baseline_outputs(suite), progress=progress)
     return calibrate(
         contribution_matrix(arrays, targets),
-        np.array([target.value for target in targets]),
+        calibration_goals(targets),
         sample.columns["household_weight"].astype(np.float64),
         config=CalibrationConfig(**settings["calibration"]),
         progress=progress,
@@ -101,7 +135,7 @@ def _calibrated(
 
 def _calibration_block(result: CalibrationResult, settings: dict[str, Any]) -> dict[str, Any]:
     return asdict(CalibrationConfig(**settings["calibration"])) | {
-        "method": "Adam on log weights, mean squared relative error",
+        "method": "Adam on log weights, bounded squared error, equal weight per family and level",
         "targets": len(result.final_estimates),
         "targets_out_of_reach": int((~result.reachable).sum()),
         "initial_loss": result.initial_loss,
@@ -143,8 +177,8 @@ def _manifest(
         "target_db": target_db_identity(),
         "suite": {"id": suite.id, "sha256": suite.sha256},
         "target_groups": {
-            role: sorted({target.holdout_group for target in suite.targets_of(role)})
-            for role in ("calibrated", "held_out")
+            "calibrated": sorted(settings["target_groups"]),
+            "held_out": sorted(suite.groups_of(HELD_OUT)),
         },
         "record_counts": record_counts(dataset),
         "relational_extensions": [],

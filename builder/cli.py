@@ -12,12 +12,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from benchmarks.weights import record_counts, weight_diagnostics
-from builder.candidate import build_candidate, load_config, manifest_path
+from builder.candidate import build_candidate, load_config
 from builder.embedded.build import build_incumbent
 from schemas.canonical import canonical_bytes
 from schemas.dataset import open_dataset
 from schemas.errors import MpgateError
 from schemas.logical import dataset_hashes
+from schemas.manifests import candidate_manifest_path
 
 ERROR_EXIT = 3
 app = typer.Typer(no_args_is_help=True, help="Build data sets from their sources.")
@@ -78,7 +79,7 @@ def summarise(out: Path, role: str) -> dict[str, Any]:
     """Return what was written: counts, weights, hashes and where the manifest lies, if any."""
     dataset = open_dataset(out)
     hashes = dataset_hashes(dataset)
-    manifest = manifest_path(out)
+    manifest = candidate_manifest_path(out)
     return {
         "role": str(role),
         "file": str(out),

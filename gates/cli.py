@@ -5,15 +5,19 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
 
 from baselines.cli import app as baseline_app
+from baselines.targets_cli import app as targets_app
 from benchmarks.cli import measure as measure_command
 from benchmarks.engine_cli import app as engine_app
+from gates.exceptions import EXCEPTIONS_DIR
+from gates.explain import explanation, print_explanation, require_explainable
 from gates.file_cli import contract, file_hash
 from gates.inputs import JudgeInputs, read_inputs, write_inputs
 from gates.judges import JUDGES
@@ -28,6 +32,7 @@ from gates.results import (
     print_results,
     write_results,
 )
+from gates.score_cli import score
 from schemas.canonical import canonical_bytes
 from schemas.errors import MpgateError, UsageError
 
@@ -38,10 +43,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(baseline_app, name="baseline", help="Pinned incumbents: list, fetch, verify, ...")
+app.add_typer(targets_app, name="targets", help="Target facts: import, build, verify, ...")
 app.add_typer(engine_app, name="engine", help="Frozen variable metadata: list, freeze, check.")
 app.command("measure")(measure_command)
 app.command("contract")(contract)
 app.command("hash")(file_hash)
+app.command("score")(score)
 if importlib.util.find_spec("builder"):
     app.add_typer(importlib.import_module("builder.cli").app, name="build", help="Build an H5.")
 
@@ -55,19 +62,30 @@ def judge(
     stage: Annotated[str, typer.Option(help="beta or default.")] = "default",
     measure: Annotated[str, typer.Option(help="auto or never.")] = "auto",
     results: Annotated[Path | None, typer.Option(help="Where to write the results.")] = None,
+    exceptions: Annotated[
+        Path | None, typer.Option(help="A folder of exception records, else the committed ones.")
+    ] = None,
+    explain: Annotated[
+        str | None, typer.Option(help="Print one gate: finding, rule, limit, wins and losses.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a file against an incumbent: exit 0 ready, 1 blocked, 2 incomplete, 3 error.
 
     Example: mpgate judge run.h5 --incumbent psl-cps-2024 --stage beta
+    Example: mpgate judge runs/demo/results/records --explain loss.broad
 
-    Given the directory `results/records` of an earlier run, it judges the same evidence again.
+    Given the directory `results/records` of an earlier run, it judges the same evidence again, with
+    the same exception records on the same day unless `--exceptions` names others.
     """
     policy = load_policy()
     try:
         _known(stage, STAGES, "--stage")
         _known(measure, ("auto", "never"), "--measure")
-        inputs, directory = _inputs(candidate, incumbent, policy, measure, results, as_json)
+        if explain is not None:
+            require_explainable(explain, [gate.id for gate in policy.gates])
+        asked = _Asked(candidate, incumbent, measure, results, exceptions)
+        inputs, directory = _inputs(asked, policy, as_json)
     except MpgateError as error:
         record = error_record(policy, candidate, incumbent, error, _stage_or_default(stage))
         if results is not None:
@@ -76,26 +94,49 @@ def judge(
     judged = {gate.id: judge_gate(gate, inputs, JUDGES) for gate in policy.gates}
     record = assemble(policy, inputs, judged, stage=stage)
     write_results(directory, record)
+    if explain is not None:
+        _explain(explanation(inputs, policy.gate(explain), judged[explain], stage), as_json)
+        raise typer.Exit(_exit_code(record))
     _finish(record, as_json, None, directory)
 
 
-def _inputs(
-    candidate: Path,
-    incumbent: str,
-    policy: Policy,
-    measure: str,
-    results: Path | None,
-    quiet: bool,
-) -> tuple[JudgeInputs, Path]:
-    """Return the records to judge and where the results go; an H5's records are written there."""
-    from gates.session import gather_with_progress, results_directory
+class _Asked(NamedTuple):
+    """What to judge and with what, as typed."""
 
-    if (candidate / "judge_inputs.json").is_file():
-        return read_inputs(candidate), results or candidate.parent
-    inputs = gather_with_progress(candidate, incumbent, policy, measure, quiet=quiet)
-    directory = results or results_directory(Path.cwd(), candidate)
+    candidate: Path
+    incumbent: str
+    measure: str
+    results: Path | None
+    exceptions: Path | None
+
+
+def _inputs(asked: _Asked, policy: Policy, quiet: bool) -> tuple[JudgeInputs, Path]:
+    """Return the records to judge and where the results go; an H5's records are written there."""
+    from gates.session import exceptions_today, gather_with_progress, results_directory
+
+    given = None if asked.exceptions is None else exceptions_today(asked.exceptions)
+    if (asked.candidate / "judge_inputs.json").is_file():
+        inputs = read_inputs(asked.candidate)
+        directory = asked.results or asked.candidate.parent
+        return (inputs if given is None else replace(inputs, exceptions=given)), directory
+    inputs = gather_with_progress(
+        asked.candidate, asked.incumbent, policy, asked.measure, quiet=quiet
+    )
+    inputs = replace(inputs, exceptions=given or exceptions_today(EXCEPTIONS_DIR))
+    directory = asked.results or results_directory(Path.cwd(), asked.candidate)
     write_inputs(directory / "records", inputs)
     return inputs, directory
+
+
+def _explain(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(canonical_bytes(found).decode())
+    else:
+        print_explanation(found, Console())
+
+
+def _exit_code(record: dict[str, Any]) -> int:
+    return EXIT_CODES[record["verdicts"][record["stage"]]["verdict"]]
 
 
 def _known(value: str, allowed: tuple[str, ...], option: str) -> None:
@@ -125,7 +166,7 @@ def _finish(
         raise typer.Exit(EXIT_ERROR)
     if directory is not None and not as_json:
         Console().print(f"results  {directory / RESULTS}", markup=False, soft_wrap=True)
-    raise typer.Exit(EXIT_CODES[record["verdicts"][record["stage"]]["verdict"]])
+    raise typer.Exit(_exit_code(record))
 
 
 def main() -> None:

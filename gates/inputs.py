@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from schemas.canonical import content_sha256
+from gates.exceptions import ExceptionSet, read_files, write_exceptions
+from gates.integrity import check_bands
+from schemas.canonical import content_sha256, sha256_json
 from schemas.errors import RecordError
 from schemas.records import read_record, write_record
 
@@ -19,8 +21,11 @@ RECORDS = {
     "loader": "loader_smoke",
     "loss": "loss_record",
     "suite": "benchmark_manifest",
+    "candidate_manifest": "candidate_manifest",
 }
 _INDEX = "judge_inputs"
+_EXCEPTIONS = "exceptions"
+_TABLE = "a published table was judged: it holds estimates only"
 
 
 class NotJudged(Exception):  # noqa: N818 - an outcome of a gate, not a fault of the program
@@ -41,6 +46,27 @@ class JudgeInputs:
     candidate: Mapping[str, Any]
     records: Mapping[str, Mapping[str, Any]]
     absent: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    exceptions: ExceptionSet = field(default_factory=ExceptionSet)
+
+    @classmethod
+    def from_table(cls, label: str, record: Mapping[str, Any]) -> JudgeInputs:
+        """Return the inputs of a published table: its loss record and nothing else.
+
+        No file is behind it, so nothing that needs one can be judged.
+        """
+        identity = dict.fromkeys(("sha256", "logical_sha256", "size_bytes"))
+        why = {"status": "unmeasured", "message": _TABLE, "remedy": "judge the H5 itself"}
+        absent = {name: why for name in RECORDS if name != "loss"}
+        return cls({"label": label, **identity}, {"loss": record}, absent)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether a published table is judged: a table's losses, and no file at all."""
+        return (
+            self.candidate["sha256"] is None
+            and set(self.records) == {"loss"}
+            and self.records["loss"]["source"]["kind"] == "table"
+        )
 
     def record(self, name: str) -> Mapping[str, Any]:
         """Return a record; raises NotJudged with the stated reason when it is absent."""
@@ -65,17 +91,56 @@ class JudgeInputs:
         """Return the loader smoke run of the candidate; that of another file is an error."""
         return self._of(self.record("loader"), self.candidate["sha256"], "the candidate")
 
-    def incumbent_evidence(self) -> Mapping[str, Any]:
-        """Return the incumbent's evidence; it must be of the pinned file, engine and suite."""
+    def incumbent_record(self) -> Mapping[str, Any]:
+        """Return the incumbent's evidence as measured on the pinned file, sound or not.
+
+        For the gates of the baseline itself; a comparison takes `incumbent_evidence`.
+        """
         pinned = self.record("baseline")["pins"]["h5_sha256"]
         return self._of(self.record("incumbent_evidence"), pinned, "the pinned incumbent")
 
+    def incumbent_evidence(self) -> Mapping[str, Any]:
+        """Return the incumbent's evidence for a comparison; raises NotJudged if it is unsound."""
+        self.require_sound_incumbent()
+        return self.incumbent_record()
+
     def loss(self) -> Mapping[str, Any]:
-        """Return the loss record; it must compare exactly these two files."""
+        """Return the loss record for a comparison; raises NotJudged if the incumbent is unsound.
+
+        A published table has no incumbent manifest, so its incumbent goes unchecked.
+        """
+        record = self.loss_record()
+        if not self.is_table:
+            self.require_sound_incumbent()
+            self._require_complete(record)
+        return record
+
+    def require_sound_incumbent(self) -> None:
+        """Raise NotJudged (`unmeasured`) unless the incumbent is inside all its own bands."""
+        bands = check_bands(self.record("baseline"), self.incumbent_record())
+        if bands.broken:
+            raise NotJudged(
+                "unmeasured",
+                f"the incumbent fails its own bands: {'; '.join(map(str, bands.broken))}; "
+                "a broken baseline can't be beaten",
+                "compare with a sound incumbent",
+            )
+        if bands.unchecked:
+            raise NotJudged(
+                "unmeasured",
+                f"nobody knows if the incumbent is sound: {'; '.join(bands.unchecked)}",
+                "state the sanity_bands in the incumbent's manifest, and measure it again",
+            )
+
+    def loss_record(self) -> Mapping[str, Any]:
+        """Return the loss record, sound incumbent or not; it must compare exactly these files."""
         record = self.record("loss")
+        if self.is_table:
+            return record
         pairs = (
+            (record["source"]["kind"], "evidence"),
             (record["candidate"]["sha256"], self.evidence()["subject"]["sha256"]),
-            (record["incumbent"]["sha256"], self.incumbent_evidence()["subject"]["sha256"]),
+            (record["incumbent"]["sha256"], self.incumbent_record()["subject"]["sha256"]),
         )
         if any(have != want for have, want in pairs):
             raise NotJudged(
@@ -83,7 +148,33 @@ class JudgeInputs:
                 "the loss record compares other files than the ones judged",
                 "delete it and measure again",
             )
+        ours = self.evidence()
+        stated = sha256_json(self.record("suite"))
+        if record["suite"] != ours["suite"] or stated != ours["suite"]["sha256"]:
+            raise NotJudged(
+                "error",
+                "loss record, suite and evidence are not of one suite",
+                "measure again with the suite that is judged by",
+            )
+        if record["target_db"] != ours["target_db"]:
+            raise NotJudged(
+                "error", "the loss record was formed on other target facts", "measure again"
+            )
         return record
+
+    def _require_complete(self, record: Mapping[str, Any]) -> None:
+        """A target that the candidate has no estimate of is no target it did well on."""
+        lacking = [
+            each["target_id"]
+            for each in record["dropped"]
+            if each["reason"].startswith("no estimate of the candidate")
+        ]
+        if lacking:
+            raise NotJudged(
+                "unmeasured",
+                f"the candidate has no estimate of {len(lacking)} targets, {lacking[0]} first",
+                "measure the candidate again with the whole suite",
+            )
 
     def _of(self, record: Mapping[str, Any], sha: str | None, whose: str) -> Mapping[str, Any]:
         found = record["subject"]["sha256"]
@@ -98,10 +189,11 @@ class JudgeInputs:
 
     def hashes(self) -> dict[str, str | None]:
         """Return the content hash of every record at hand; null for an absent one."""
-        return {
+        found = {
             name: content_sha256(self.records[name]) if name in self.records else None
             for name in RECORDS
         }
+        return {**found, _EXCEPTIONS: self.exceptions.sha256()}
 
 
 def write_inputs(directory: Path, inputs: JudgeInputs) -> None:
@@ -112,16 +204,24 @@ def write_inputs(directory: Path, inputs: JudgeInputs) -> None:
         (directory / f"{name}.json").unlink(missing_ok=True)
     index = {
         "schema": _INDEX,
-        "schema_version": 1,
+        "schema_version": 2,
         "candidate": dict(inputs.candidate),
         "records": sorted(inputs.records),
         "absent": {name: dict(why) for name, why in inputs.absent.items()},
+        "exceptions": {
+            "judged_on": inputs.exceptions.judged_on,
+            "files": write_exceptions(directory / _EXCEPTIONS, inputs.exceptions),
+            "malformed": list(inputs.exceptions.malformed),
+        },
     }
     write_record(directory / f"{_INDEX}.json", index, _INDEX)
 
 
 def read_inputs(directory: Path) -> JudgeInputs:
-    """Return the inputs in `directory`; an unreadable record is absent with status `error`."""
+    """Return the inputs in `directory`; an unreadable record is absent with status `error`.
+
+    Exception records are judged on the day of the first judging, so that the verdict stays.
+    """
     index = read_record(directory / f"{_INDEX}.json", _INDEX)
     records: dict[str, Mapping[str, Any]] = {}
     absent: dict[str, Mapping[str, str]] = dict(index["absent"])
@@ -130,4 +230,11 @@ def read_inputs(directory: Path) -> JudgeInputs:
             records[name] = read_record(directory / f"{name}.json", RECORDS[name])
         except RecordError as error:
             absent[name] = {"status": "error", "message": error.message, "remedy": error.remedy}
-    return JudgeInputs(index["candidate"], records, absent)
+    return JudgeInputs(index["candidate"], records, absent, _read_exceptions(directory, index))
+
+
+def _read_exceptions(directory: Path, index: Mapping[str, Any]) -> ExceptionSet:
+    kept = index["exceptions"]
+    files = [directory / _EXCEPTIONS / name for name in kept["files"]]
+    found = read_files(files, kept["judged_on"])
+    return replace(found, malformed=(*kept["malformed"], *found.malformed))

@@ -7,9 +7,10 @@ missing (`unmeasured`), foreign or broken (`error`). The limit of each stage is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from gates.exceptions import covering, in_words
 from gates.inputs import JudgeInputs, NotJudged
 from gates.policy import STAGES, Gate, Limit
 
@@ -20,7 +21,9 @@ PASSING = frozenset({"pass", "waived", "not_applicable"})
 class Measurement:
     """What a judge found: `value` is held against the limit, `reference` scales a relative one.
 
-    `severity` says how bad a breach of a contract check is: `critical` or `warning`.
+    `severity` says how bad a breach of a contract check is: `critical` or `warning`. `failure`
+    fails the gate whatever the value. `standard_error` is of the value, in the gate's unit; noise
+    is shown and decides nothing.
     """
 
     value: float
@@ -33,7 +36,9 @@ class Measurement:
     details: tuple[str, ...] = ()
     remedy: str = ""
     severity: str | None = None
-    failure: str = field(default="")
+    failure: str = ""
+    standard_error: float | None = None
+    within_noise: bool | None = None
 
 
 Judge = Callable[[JudgeInputs, Gate], Measurement]
@@ -45,17 +50,18 @@ def judge_gate(gate: Gate, inputs: JudgeInputs, judges: Mapping[str, Judge]) -> 
     Any failure inside a judge is the status `error`: nothing passes by accident.
     """
     try:
-        measurement = judges[gate.judge](inputs, gate)
+        return _judged(gate, judges[gate.judge](inputs, gate), inputs)
     except NotJudged as problem:
         return _unjudged(gate, problem.status, problem.message, problem.remedy)
     except Exception as error:  # a broken judge must never pass a file
         message = f"the judge {gate.judge} failed: {type(error).__name__}: {error}"
         return _unjudged(gate, "error", " ".join(message.split()), "report this with the run")
-    return _judged(gate, measurement)
 
 
-def _judged(gate: Gate, found: Measurement) -> dict[str, Any]:
+def _judged(gate: Gate, found: Measurement, inputs: JudgeInputs) -> dict[str, Any]:
     stages = {stage: _stage(gate, stage, found) for stage in STAGES}
+    used = _waive(gate, found, inputs, stages)
+    message, *noise = _with_noise(found)
     return {
         **_heading(gate),
         "status": stages["default"]["status"],
@@ -63,22 +69,54 @@ def _judged(gate: Gate, found: Measurement) -> dict[str, Any]:
         "candidate": found.candidate,
         "incumbent": found.incumbent,
         "delta": found.delta,
+        "standard_error": found.standard_error,
+        "within_noise": found.within_noise,
         "contributors": [{"name": n, "value": v} for n, v in found.contributors],
-        "message": found.message,
+        "message": message,
         "remedy": found.remedy or "none needed",
         "severity": found.severity,
-        "details": list(found.details),
-        "exceptions": [],
+        "details": [*map(in_words, used), *found.details, *noise],
+        "exceptions": [record["id"] for record in used],
         "stages": stages,
     }
 
 
-def _stage(gate: Gate, stage: str, found: Measurement) -> dict[str, Any]:
+def _waive(
+    gate: Gate, found: Measurement, inputs: JudgeInputs, stages: dict[str, dict[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Turn failures that an exception record covers into `waived`; return the records used."""
+    failed = [stage for stage in stages.values() if stage["status"] == "fail"]
+    if not failed or found.failure:
+        return []
+    used = covering(inputs.exceptions, inputs.candidate["sha256"], gate, found.value)
+    for stage in failed if used else ():
+        ids = ", ".join(record["id"] for record in used)
+        stage.update(status="waived", message=f"{stage['message']}, waived by {ids}")
+    return used
+
+
+def _with_noise(found: Measurement) -> list[str]:
+    """Return the message, and what is known of the noise where it is not part of it."""
+    if found.standard_error is None or found.within_noise is None:
+        return [found.message]
+    words = f"standard error {found.standard_error:.3g}"
+    if found.within_noise:
+        return [f"{found.message}; within noise: no more than two standard errors ({words})"]
+    return [found.message, f"beyond noise: more than two standard errors ({words})"]
+
+
+def holds(gate: Gate, stage: str, found: Measurement) -> bool:
+    """Decide whether a measurement passes its gate at a stage, exceptions left out."""
     limit = gate.limits[stage]
     if limit is None:
         raise NotJudged("error", f"{gate.id} was measured but has no limit", "mend the policy")
+    return not found.failure and limit.holds(found.value, found.reference)
+
+
+def _stage(gate: Gate, stage: str, found: Measurement) -> dict[str, Any]:
+    passed, limit = holds(gate, stage, found), gate.limits[stage]
+    assert limit is not None  # `holds` raised otherwise
     bound = limit.bound(found.reference)
-    passed = not found.failure and limit.holds(found.value, found.reference)
     return {
         "status": "pass" if passed else "fail",
         "blocking": gate.blocking[stage],
@@ -111,7 +149,9 @@ def _unjudged(gate: Gate, status: str, message: str, remedy: str) -> dict[str, A
         }
         for stage in STAGES
     }
-    empty = dict.fromkeys(("value", "candidate", "incumbent", "delta"))
+    empty = dict.fromkeys(
+        ("value", "candidate", "incumbent", "delta", "standard_error", "within_noise")
+    )
     return {
         **_heading(gate),
         **empty,

@@ -15,9 +15,15 @@ from baselines.freeze import frozen_evidence
 from baselines.profiles import load_profile
 from baselines.registry import load_baseline, require_comparable
 from baselines.store import baseline_path
+from benchmarks.contributions import Contributions
 from benchmarks.engine.child import Progress
 from benchmarks.engine.metadata import installed_versions
-from benchmarks.evidence_store import cached_evidence, code_sha256
+from benchmarks.evidence_store import (
+    cached_contributions,
+    cached_evidence,
+    frozen_contributions,
+    is_current,
+)
 from benchmarks.loader_smoke import MACHINE_LIMITS, cached_smoke, smoke_loader
 from benchmarks.measure import measure_evidence
 from benchmarks.scoring.compare import compare
@@ -28,6 +34,8 @@ from gates.policy import Policy
 from schemas.dataset import open_dataset
 from schemas.errors import MpgateError
 from schemas.logical import dataset_hashes
+from schemas.manifests import candidate_manifest_path
+from schemas.records import read_record
 
 Mode = Literal["auto", "never"]
 BEFORE_ENGINE = frozenset(
@@ -81,6 +89,7 @@ def gather(
     found, identity = _examine(candidate, incumbent_id, mode, progress)
     suite = load_suite(policy.suite)
     found.records["suite"] = suite.record
+    _add_manifest(found, candidate)
     _add_incumbent(found, incumbent_id, suite, mode, progress)
     if "evidence" not in found.absent:
         _add_evidence(found, candidate, identity["sha256"], suite, mode, progress)
@@ -178,6 +187,23 @@ def _add_loader(
         found.miss("loader", status, error.message, error.remedy)
 
 
+def _add_manifest(found: _Gathering, candidate: Path) -> None:
+    """Add the manifest beside the candidate; a manifest that cannot be read is an error."""
+    path = candidate_manifest_path(candidate)
+    if not path.exists():
+        found.miss(
+            "candidate_manifest",
+            "unmeasured",
+            f"no {path.name} lies beside the file: nobody knows what it was calibrated on",
+            "put the manifest that was written with the file beside it",
+        )
+        return
+    try:
+        found.records["candidate_manifest"] = read_record(path, "candidate_manifest")
+    except MpgateError as error:
+        found.fail("candidate_manifest", error)
+
+
 def _add_evidence(
     found: _Gathering,
     path: Path,
@@ -211,7 +237,7 @@ def _add_incumbent(
 ) -> None:
     try:
         frozen = frozen_evidence(incumbent_id, installed_versions(), suite.sha256)
-        if frozen is not None and frozen["code_sha256"] == code_sha256():
+        if frozen is not None and is_current(frozen):
             found.records["incumbent_evidence"] = frozen
             return
         path = baseline_path(incumbent_id)
@@ -241,6 +267,16 @@ def _add_loss(found: _Gathering, suite: Suite) -> None:
         return
     ours, theirs = found.records["evidence"], found.records["incumbent_evidence"]
     try:
-        found.records["loss"] = compare(ours, theirs, suite.targets)
+        sides = _contributions(found.records["baseline"]["id"], ours, theirs)
+        found.records["loss"] = compare(ours, theirs, suite, contributions=sides)
     except MpgateError as error:
         found.fail("loss", error)
+
+
+def _contributions(
+    incumbent_id: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> tuple[Contributions | None, Contributions | None]:
+    """Return what each household adds to each target, for the noise; None where it was not kept."""
+    incumbent = frozen_contributions(incumbent_id, theirs) or cached_contributions(theirs)
+    same = ours["subject"]["sha256"] == theirs["subject"]["sha256"]
+    return (incumbent if same else cached_contributions(ours)), incumbent

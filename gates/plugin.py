@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from gates.exceptions import EXCEPTIONS_DIR
 from gates.inputs import JudgeInputs, read_inputs
 from gates.judges import JUDGES
 from gates.judging import judge_gate
@@ -47,6 +48,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--stage", choices=STAGES, default="default", help="which column blocks")
     group.addoption("--measure", choices=("auto", "never"), default="auto")
     group.addoption("--results", metavar="DIR", help="where the results are written")
+    group.addoption(
+        "--exceptions",
+        metavar="DIR",
+        default=str(EXCEPTIONS_DIR),
+        help="the exception records (default: the committed ones)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from schemas.records import read_record
 POLICY_DIR = Path(__file__).parent / "policy"
 STAGES = ("beta", "default")
 Stage = Literal["beta", "default"]
+EXCEPTIONS_JUDGE = "exceptions"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,11 @@ class Limit:
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate of a policy; `limits` and `blocking` are per stage."""
+    """One gate of a policy; `limits` and `blocking` are per stage.
+
+    `exceptions` are the kinds of record that may waive it. `peers` are all gates of the policy by
+    id; only the gate that judges the exception records themselves has them.
+    """
 
     id: str
     title: str
@@ -65,6 +70,8 @@ class Gate:
     unmeasured_reason: str
     limits: Mapping[str, Limit | None]
     blocking: Mapping[str, bool]
+    exceptions: tuple[str, ...] = ()
+    peers: Mapping[str, Gate] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,24 @@ def load_policy(policy_id: str = "national", directory: Path = POLICY_DIR) -> Po
             reason="policy.repeated_gate",
             remedy="give every gate its own id",
         )
+    _require_upper_limits(gates)
+    peers = {gate.id: gate for gate in gates}
+    gates = tuple(
+        replace(gate, peers=peers) if gate.judge == EXCEPTIONS_JUDGE else gate for gate in gates
+    )
     return Policy(record["id"], record["product"], record["suite"], sha256_json(record), gates)
+
+
+def _require_upper_limits(gates: tuple[Gate, ...]) -> None:
+    """Refuse exceptions where a larger value is not worse: a bound is an upper one."""
+    for gate in gates:
+        directions = {limit.direction for limit in gate.limits.values() if limit}
+        if gate.exceptions and directions - {"no_more_than", "less_than"}:
+            raise RecordError(
+                f"{gate.id} accepts exceptions, but its limit is not an upper one",
+                reason="policy.exceptions",
+                remedy="accept exceptions only at gates with no_more_than or less_than",
+            )
 
 
 def _gate(entry: Mapping[str, Any]) -> Gate:
@@ -118,4 +142,5 @@ def _gate(entry: Mapping[str, Any]) -> Gate:
         unmeasured_reason=entry.get("unmeasured_reason", ""),
         limits={s: Limit(**stages[s]["limit"]) if "limit" in stages[s] else None for s in STAGES},
         blocking={stage: stages[stage]["blocking"] for stage in STAGES},
+        exceptions=tuple(entry.get("exceptions", ())),
     )

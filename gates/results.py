@@ -44,8 +44,12 @@ def assemble(
         gates.append({**result, "status": result["stages"][stage]["status"]})
     manifest = inputs.records.get("baseline")
     engine = inputs.records.get("evidence", {}).get("engine")
+    frame = _frame(policy, inputs.candidate, manifest, stage)
+    frame["run"]["exceptions_judged_on"] = inputs.exceptions.judged_on
+    if inputs.is_table:
+        frame["incumbent"]["label"] = inputs.loss_record()["incumbent"]["label"]
     return {
-        **_frame(policy, inputs.candidate, manifest, stage),
+        **frame,
         "status": "judged",
         "error": None,
         "engine": dict(engine) if engine else None,
@@ -99,7 +103,7 @@ def _frame(
     eligible = bool(manifest and manifest["release_eligible"])
     return {
         "schema": "gate_results",
-        "schema_version": 1,
+        "schema_version": 2,
         "product": policy.product,
         "candidate": dict(candidate),
         "incumbent": {

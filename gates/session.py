@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from gates.exceptions import ExceptionSet, read_exceptions
 from gates.inputs import JudgeInputs, write_inputs
 from gates.measuring import gather, gather_contract
 from gates.plugin import RUN, GateRun
@@ -39,6 +42,11 @@ def shown(path: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
+def exceptions_today(directory: Path) -> ExceptionSet:
+    """Return the exception records of a folder, judged on today's date (UTC)."""
+    return read_exceptions(directory, datetime.now(UTC).date().isoformat())
+
+
 def start_session(config: pytest.Config, policy: Policy, candidate: Path) -> None:
     """Gather all records and register the collector; a file nobody may trust ends the session.
 
@@ -49,6 +57,9 @@ def start_session(config: pytest.Config, policy: Policy, candidate: Path) -> Non
     directory = Path(given).resolve() if given else results_directory(config.rootpath, path)
     stage, incumbent = config.getoption("--stage"), config.getoption("--incumbent")
     try:
+        exceptions = exceptions_today(
+            config.invocation_params.dir / config.getoption("--exceptions")
+        )
         judged = None if config.getoption("markexpr") == "contract" else policy
         inputs = gather_with_progress(path, incumbent, judged, config.getoption("--measure"))
     except MpgateError as error:
@@ -57,6 +68,7 @@ def start_session(config: pytest.Config, policy: Policy, candidate: Path) -> Non
     except BaseException as stop:  # an interrupted run leaves a record too
         write_results(directory, error_record(policy, path, incumbent, _stopped(stop), stage))
         raise
+    inputs = replace(inputs, exceptions=exceptions)
     write_inputs(directory / "records", inputs)
     run = GateRun(policy, inputs, stage, directory)
     config.stash[RUN] = run

@@ -77,7 +77,7 @@ def read_record(path: Path | str, name: str) -> dict[str, Any]:
     source = Path(path)
     try:
         record = json.loads(source.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise RecordError(
             f"{source.name} is not a readable JSON record: {error}",
             reason="record.unreadable",

@@ -8,8 +8,9 @@ import pytest
 
 from baselines.freeze import frozen_evidence
 from baselines.registry import load_baseline
+from baselines.targets import target_db_identity
 from benchmarks.engine.metadata import installed_versions
-from benchmarks.evidence_store import code_sha256
+from benchmarks.evidence_store import code_sha256, frozen_contributions
 from benchmarks.suite import load_suite
 from builder.embedded.build import build_incumbent
 from gates.judges import JUDGES
@@ -27,6 +28,8 @@ NOT_JUDGED = {
     "contract.geography.county_vintage": "not_applicable",
     "contract.geography.county_state": "not_applicable",
     "contract.loader": "unmeasured",
+    "exceptions.valid": "unmeasured",  # gathering alone looks for no records
+    "loss.held_out": "unmeasured",  # an incumbent has no candidate manifest
 }
 
 
@@ -49,6 +52,8 @@ def test_the_frozen_evidence_fits_this_engine_suite_and_code() -> None:
     evidence = frozen_evidence(ID, installed_versions(), load_suite().sha256)
     assert evidence is not None, "measure the incumbent and freeze its evidence (CONTRIBUTING.md)"
     assert evidence["code_sha256"] == code_sha256()
+    assert evidence["target_db"] == target_db_identity()
+    assert frozen_contributions(ID, evidence) is not None
 
 
 def test_the_incumbent_against_itself_differs_in_nothing(incumbent: Path) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
+from schemas.canonical import sha256_json
+
 Scalar = int | float | str
 
 OPERATORS = ("==", ">", ">=", "<", "<=", "in")
@@ -13,7 +15,18 @@ AGGREGATIONS = ("sum", "count")
 LEVELS = ("person", "household", "tax_unit", "spm_unit")
 PERIOD_TYPES = ("calendar_year", "december", "fiscal_year", "tax_year")
 UNITS = ("usd", "persons", "households", "returns", "recipients")
-SCOPES = ("filer", "full_population", "household", "recipient", "spm_unit", "tax_unit")
+SCOPES = (
+    "filer",
+    "full_population",
+    "household",
+    "recipient",
+    "spm_unit",
+    "tax_unit",
+    "state",
+    "cd",
+    "local",
+)
+GEOGRAPHY_LEVELS = ("national", "state", "congressional_district", "local")
 
 
 class Constraint(NamedTuple):
@@ -25,12 +38,25 @@ class Constraint(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Target:
-    """One row of the target facts (column meanings: the facts' README).
+class Uprated:
+    """How a published figure was grown: published * factor, factor = index(to) / index(from)."""
 
-    `value` is in `unit` (dollars, or a number of persons, households, returns, recipients) and
-    stated for `source_period`: nothing has been grown to `target_period`. `family` and `scope`
-    are declared by the row, never guessed from a name. Losses are stored negative.
+    index: str
+    from_year: int
+    to_year: int
+    factor: float
+    published: float
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target: a published fact, stated for `target_period`.
+
+    `value` is in `unit` (dollars, or a number of persons, households, returns, recipients).
+    `uprated` says how it was grown from `source_period`; None means that the figure already
+    refers to `target_period`, or that no index fits and it stands as published. `family` and
+    `scope` are declared by the row, never guessed from a name. Losses are stored negative.
+    `content_sha256` is the hash of the published row, so that a changed row shows.
     """
 
     target_id: str
@@ -55,23 +81,29 @@ class Target:
     uprating: str
     variable_entity: str
     notes: str
+    uprated: Uprated | None = None
+    content_sha256: str = ""
 
 
-COLUMNS = tuple(field.name for field in fields(Target))
+ADDED_FIELDS = ("uprated", "content_sha256")
+COLUMNS = tuple(field.name for field in fields(Target) if field.name not in ADDED_FIELDS)
 REQUIRED_TEXT = tuple(name for name in COLUMNS if name not in ("uprating", "notes"))
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "unit": UNITS,
     "aggregation": AGGREGATIONS,
     "entity": LEVELS,
     "variable_entity": LEVELS,
-    "geography_level": ("national", "state"),
+    "geography_level": GEOGRAPHY_LEVELS,
     "period_type": PERIOD_TYPES,
     "scope": SCOPES,
 }
 
 
 def parse_target(row: Mapping[str, str]) -> Target:
-    """Return the typed target of one CSV row; ValueError names the column that is wrong."""
+    """Return the typed target of one published row, not yet uprated.
+
+    ValueError names the column that is wrong.
+    """
     for name in REQUIRED_TEXT:
         if not row[name].strip():
             raise ValueError(f"column {name} is empty")
@@ -103,6 +135,7 @@ def parse_target(row: Mapping[str, str]) -> Target:
         uprating=row["uprating"],
         variable_entity=row["variable_entity"],
         notes=row["notes"],
+        content_sha256=sha256_json({name: row[name] for name in COLUMNS}),
     )
 
 
@@ -135,6 +168,8 @@ def _parse_constraint(item: object) -> Constraint:
 def _parse_scalar(value: object, item: list[object]) -> Scalar:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"constraint {item!r} has a value that is neither a number nor text")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"constraint {item!r} has a value that isn't finite")
     return value
 
 

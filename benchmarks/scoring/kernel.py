@@ -67,6 +67,20 @@ def estimates(matrix: csr_matrix, weights: np.ndarray) -> np.ndarray:
     return np.asarray(matrix.T @ weights.astype(np.float64))
 
 
+def replicate_estimates(
+    matrix: csr_matrix, weights: np.ndarray, multiplicities: np.ndarray
+) -> np.ndarray:
+    """Return the figures (replicates x columns) of resampled households.
+
+    `multiplicities` (replicates x households) says how often each household was drawn. Each
+    replicate is scaled to the file's own household total: that total is a published figure the
+    file was made to carry, not something that sampling left open.
+    """
+    drawn = multiplicities * weights.astype(np.float64)
+    drawn *= (weights.sum() / drawn.sum(axis=1))[:, None]
+    return np.asarray((matrix.T @ drawn.T).T)
+
+
 class _Columns:
     """Builds columns; constraint masks are kept, because many targets share their bands."""
 

@@ -36,7 +36,7 @@ def judge_pins(inputs: JudgeInputs, gate: Gate) -> Measurement:
 
 def judge_incumbent_evidence(inputs: JudgeInputs, gate: Gate) -> Measurement:
     """Refuse incumbent evidence of another file, engine, suite or target database."""
-    ours, theirs = inputs.evidence(), inputs.incumbent_evidence()
+    ours, theirs = inputs.evidence(), inputs.incumbent_record()
     bound = ("engine", "suite", "target_db", "code_sha256")
     differing = [key for key in bound if theirs[key] != ours[key]]
     if differing:

@@ -17,9 +17,10 @@ def judge_benchmark_delta(inputs: JudgeInputs, gate: Gate) -> Measurement:
     below it fails: a file without assets scores exactly $0 on SSI (incident 30).
     """
     output = gate.parameters["output"]
+    measured, sound = inputs.evidence(), inputs.incumbent_evidence()
     floors = _entry(inputs.record("suite"), gate, "the suite")["non_vacuity_floor"]
-    ours = _entry(inputs.evidence(), gate, "the candidate's evidence")
-    theirs = _entry(inputs.incumbent_evidence(), gate, "the incumbent's evidence")
+    ours = _entry(measured, gate, "the candidate's evidence")
+    theirs = _entry(sound, gate, "the incumbent's evidence")
     candidate, incumbent = ours["delta"][output], theirs["delta"][output]
     if vacuous := _below_floor(theirs, floors):
         raise NotJudged(

@@ -52,6 +52,7 @@ def make_evidence(h5: Path, *, households: int = 3, suite_sha256: str = "a" * 64
         "engine": {"policyengine_us": "2.68.0", "policyengine_core": "3.33.12"},
         "suite": {"id": "us_national_2024", "sha256": suite_sha256},
         "target_db": {"id": "us-2024-facts", "sha256": "d" * 64},
+        "contributions": {"sha256": "c" * 64, "households": 2, "columns": 1, "nonzero": 2},
         "geography": "national",
         "counts": {"household": households},
         "weights": dict.fromkeys(WEIGHTS, 1),

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from baselines.freeze import freeze_evidence, freeze_file, frozen_evidence
+from baselines.freeze import (
+    freeze_evidence,
+    freeze_file,
+    frozen_contributions_path,
+    frozen_evidence,
+)
 from baselines.registry import load_baseline, manifest_path
 from schemas.dataset import open_dataset
 from schemas.errors import BaselineError, DatasetError, RecordError
@@ -61,6 +66,19 @@ def test_replacing_a_file_removes_the_evidence_of_the_old_one(
     assert manifest["pins"]["h5_sha256"] == dataset_hashes(open_dataset(other)).file_sha256
     assert load_baseline(BUILT)["frozen_evidence"] == []
     assert not path.exists()
+
+
+def test_contributions_are_kept_with_the_evidence_and_go_with_it(
+    room: Path, h5: Path, tmp_path: Path
+) -> None:
+    freeze_file(BUILT, h5)
+    evidence = make_evidence(h5)
+    (tmp_path / "c.npz").write_bytes(b"arrays")
+    freeze_evidence(BUILT, evidence, contributions=tmp_path / "c.npz")
+    kept = frozen_contributions_path(BUILT, evidence)
+    assert kept.read_bytes() == b"arrays"
+    freeze_file(BUILT, make_h5(tmp_path / "other.h5", income=99.0), replace=True)
+    assert not kept.exists()
 
 
 def test_a_file_that_is_no_dataset_is_not_frozen(room: Path, tmp_path: Path) -> None:

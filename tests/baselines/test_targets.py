@@ -1,33 +1,94 @@
-"""The target facts: pinned bytes, typed rows, refusals that name the row."""
+"""The committed targets: pinned bytes, typed rows, values grown by a named index."""
 
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from baselines.targets import load_excluded, load_targets, parse_targets, target_db_identity
-from baselines.targets.loader import EXCLUDED_FILE, TARGET_FILE, TARGETS_FOLDER
+from baselines.targets import (
+    load_excluded,
+    load_targets,
+    parse_targets,
+    state_population,
+    target_db_identity,
+)
+from baselines.targets.indices import parse_indices, uprate
+from baselines.targets.registry import (
+    EXCLUDED_FILE,
+    INDEX_FILE,
+    TARGET_FILE,
+    TARGETS_FOLDER,
+    load_registry,
+)
+from baselines.targets.rows import unstamp
 from baselines.targets.target import Constraint, parse_constraints
-from schemas.canonical import sha256_file
+from schemas.canonical import sha256_bytes
 from schemas.errors import BaselineError
+from tests.baselines.target_feeds import SCHEDULE_C, SSI_DOLLARS, WAGES, target
 
-TEXT = (TARGETS_FOLDER / TARGET_FILE).read_text()
+STAMPED = (TARGETS_FOLDER / TARGET_FILE).read_text()
+TEXT = unstamp(STAMPED)
 HEADER, FIRST = TEXT.splitlines()[:2]
-WAGES = "us.bea.nipa_2_1.wages_salaries.amount.total"
+PUBLISHED_SHA256 = "4b7241b5f6f6eff859085421fc8e7e76b7d1d97748484863cfb4540a42f1c5e5"
+BUSINESS = "calibration.gov.cbo.income_by_source.self_employment_income"
+
+
+def copied(tmp_path: Path) -> Path:
+    for name in ("registry.json", *load_registry()["files"]):
+        (tmp_path / name).write_bytes((TARGETS_FOLDER / name).read_bytes())
+    return tmp_path
 
 
 def test_all_rows_load_with_the_published_counts() -> None:
-    targets = load_targets()
+    targets = [each for each in load_targets() if each.target_id in TEXT]
     families = Counter(each.family for each in targets)
-    assert (len(targets), len(load_excluded())) == (4736, 334)
-    assert (families["ssi"], families["snap"], families["eitc"]) == (5, 156, 324)
+    assert (len(targets), families["ssi"], families["eitc"]) == (4736, 5, 324)
+    assert len(load_excluded()) >= 334
     assert len({each.holdout_group for each in targets}) == 136
+
+
+def test_the_published_bytes_come_back_out_of_the_committed_file() -> None:
+    assert sha256_bytes(TEXT.encode()) == PUBLISHED_SHA256
 
 
 def test_a_row_is_typed() -> None:
     (wages,) = load_targets([WAGES])
     assert (wages.value, wages.unit, wages.constraints) == (12_387_929_000_000.0, "usd", ())
-    assert (wages.source_period, wages.geography_level) == (2024, "national")
+    assert (wages.source_period, wages.geography_level, wages.uprated) == (2024, "national", None)
+
+
+def test_a_row_of_an_earlier_year_is_grown_by_its_index_and_says_so() -> None:
+    (profit,) = load_targets([SCHEDULE_C])
+    assert profit.uprated is not None
+    assert (profit.uprated.index, profit.uprated.from_year) == (BUSINESS, 2023)
+    assert profit.uprated.factor == pytest.approx(1_916.0 / 1_701.1, rel=1e-12)
+    assert profit.value == pytest.approx(profit.uprated.published * profit.uprated.factor)
+
+
+def test_a_row_that_no_index_fits_stands_as_published() -> None:
+    row = next(each for each in load_targets() if each.concept == "medicaid_spending")
+    assert (row.source_period, row.target_period, row.uprated) == (2023, 2024, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"uprating": "gov.bls.cpi.cpi_w"}, "isn't in the index table"),
+        ({"source_period": "1990"}, "has no value for 1990"),
+        ({"uprating": "calibration.gov.census.populations.total"}, "is in persons"),
+        ({"source_period": "2024"}, "refers to the target year"),
+    ],
+)
+def test_an_index_that_does_not_fit_is_an_error(changes: dict[str, str], said: str) -> None:
+    table = parse_indices((TARGETS_FOLDER / INDEX_FILE).read_text())
+    with pytest.raises(BaselineError, match=said):
+        uprate(target(SCHEDULE_C, **changes), table)
+
+
+def test_the_state_population_is_the_published_one() -> None:
+    people = state_population()
+    assert len(people) == 51
+    assert sum(people.values()) == 340_110_990  # the US row, rounded to tens in the states
 
 
 def test_asked_ids_come_in_the_asked_order() -> None:
@@ -42,25 +103,36 @@ def test_unknown_and_repeated_ids_are_refused() -> None:
         load_targets([WAGES, WAGES])
 
 
-def test_the_identity_is_the_sha256_of_the_committed_file() -> None:
-    sha = sha256_file(TARGETS_FOLDER / TARGET_FILE)
-    assert target_db_identity() == {"id": "us-2024-facts", "sha256": sha}
-
-
-@pytest.mark.parametrize("name", [TARGET_FILE, EXCLUDED_FILE])
+@pytest.mark.parametrize("name", [TARGET_FILE, EXCLUDED_FILE, INDEX_FILE])
 def test_a_changed_or_absent_file_is_refused(tmp_path: Path, name: str) -> None:
-    load = load_targets if name == TARGET_FILE else load_excluded
-    with pytest.raises(BaselineError, match="can't be read"):
-        load(folder=tmp_path)
-    (tmp_path / name).write_bytes((TARGETS_FOLDER / name).read_bytes() + b"\n")
+    folder = copied(tmp_path)
+    load = load_excluded if name == EXCLUDED_FILE else load_targets
+    (folder / name).write_bytes((folder / name).read_bytes() + b"\n")
     with pytest.raises(BaselineError, match=f"{name} isn't the pinned target file"):
-        load(folder=tmp_path)
+        load(folder=folder)
+    (folder / name).unlink()
+    with pytest.raises(BaselineError, match="can't be read"):
+        load(folder=folder)
 
 
-def test_the_identity_of_a_changed_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / TARGET_FILE).write_text(TEXT + "\n")
+@pytest.mark.parametrize("name", [TARGET_FILE, INDEX_FILE])
+def test_the_identity_covers_each_file_that_decides_values(tmp_path: Path, name: str) -> None:
+    folder = copied(tmp_path)
+    assert target_db_identity(folder=folder) == target_db_identity()
+    before, changed = (folder / name).read_bytes(), (folder / name).read_bytes() + b" \n"
+    (folder / name).write_bytes(changed)
     with pytest.raises(BaselineError, match="isn't the pinned target file"):
-        target_db_identity(folder=tmp_path)
+        target_db_identity(folder=folder)
+    registry = (folder / "registry.json").read_text()
+    pinned = registry.replace(sha256_bytes(before), sha256_bytes(changed))
+    (folder / "registry.json").write_text(pinned)
+    assert target_db_identity(folder=folder)["sha256"] != target_db_identity()["sha256"]
+
+
+def test_a_row_changed_after_the_import_is_named() -> None:
+    header, first = STAMPED.splitlines()[:2]
+    with pytest.raises(BaselineError, match=r"row 2: .*isn't the one imported"):
+        parse_targets(f"{header}\n{first.replace('12387929', '12387930', 1)}\n")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +143,9 @@ def test_the_identity_of_a_changed_file_is_refused(tmp_path: Path) -> None:
         ("12387929000000.0", "much", "not a number"),
         (",usd,", ",dollars,", "column unit is 'dollars'"),
         (",person,", ",dwelling,", "column entity is 'dwelling'"),
-        ("nipa_wages_and_salaries", "", "column concept is empty"),
+        (",person,", ",,", "column entity is empty"),
+        (",full_population,", ",,", "column scope is empty"),
+        (",BEA,", ",,", "column source_agency is empty"),
         (",2024,2024,", ",24,2024,", "column source_period is '24'"),
         ("[]", "{}", "column constraints isn't a list"),
         ("[]", "[", "column constraints isn't JSON"),
@@ -90,6 +164,12 @@ def test_a_repeated_row_and_another_header_are_refused() -> None:
         parse_targets(f"{HEADER.replace('unit', 'units', 1)}\n{FIRST}\n")
 
 
+def test_each_row_has_the_hash_of_its_own_content() -> None:
+    same, other = target(SSI_DOLLARS), target(SSI_DOLLARS, notes="another")
+    assert load_targets([SSI_DOLLARS])[0].content_sha256 == same.content_sha256
+    assert same.content_sha256 != other.content_sha256
+
+
 def test_constraints_are_parsed() -> None:
     text = '[["age", ">=", 65], ["state_code", "in", ["CA", "NY"]]]'
     assert parse_constraints(text) == (
@@ -106,6 +186,7 @@ def test_constraints_are_parsed() -> None:
         ('[["age", "~", 1]]', "unknown operator"),
         ('[["age", "in", []]]', "needs a list of values"),
         ('[["age", "==", true]]', "neither a number nor text"),
+        ('[["age", "<", Infinity]]', "isn't finite"),
     ],
 )
 def test_a_malformed_constraint_is_refused(text: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""Hand-made simulations and targets: two households, three tax units, four persons."""
+"""Hand-made simulations, targets, suites and pairs, small enough to work out by hand."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 
 from baselines.targets import Constraint, Target
+from benchmarks.scoring.losses import loss_row
+from benchmarks.scoring.pair import Pair
+from benchmarks.scoring.scheme import HELD_OUT, TRAIN, Aggregate, Family, HeldOutSet, Scheme
 
 WEIGHTS = np.array([100.0, 10.0])
 
@@ -106,7 +109,49 @@ def target(
     )
 
 
-def evidence(estimates: Mapping[str, float | None], sha: str = "a" * 64) -> dict[str, Any]:
+@dataclass(frozen=True)
+class FakeSuite:
+    """The parts of a suite that a comparison reads."""
+
+    targets: tuple[Target, ...]
+    scheme: Scheme
+    id: str = "s"
+    sha256: str = "b" * 64
+
+    def roles(self) -> Mapping[str, str]:
+        return self.scheme.roles
+
+
+def suite_of(
+    targets: Sequence[Target],
+    held_out: Sequence[HeldOutSet] = (),
+    families: Sequence[Family] = (),
+    aggregates: Sequence[Aggregate] = (),
+) -> FakeSuite:
+    """Return a suite of all `targets`, with roles by the held-out groups."""
+    held = {group for each in held_out for group in each.groups}
+    roles = {t.target_id: HELD_OUT if t.holdout_group in held else TRAIN for t in targets}
+    scheme = Scheme(roles, tuple(families), tuple(aggregates), tuple(held_out))
+    return FakeSuite(tuple(targets), scheme)
+
+
+def pair_of(
+    suite: FakeSuite,
+    candidate: Sequence[float],
+    incumbent: Sequence[float],
+    measures: Mapping[str, tuple[float, float]] | None = None,
+) -> Pair:
+    """Return the pair of all targets of `suite` with the given estimates."""
+    rows = [loss_row(each, suite.scheme.roles[each.target_id]) for each in suite.targets]
+    figures = [np.array(side, dtype=np.float64) for side in (candidate, incumbent)]
+    return Pair(rows, figures[0], figures[1], measures or {})
+
+
+def evidence(
+    estimates: Mapping[str, float | None],
+    sha: str = "a" * 64,
+    measures: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     """Return the parts of an evidence record that a comparison reads."""
     return {
         "subject": {"label": "x", "sha256": sha},
@@ -114,4 +159,5 @@ def evidence(estimates: Mapping[str, float | None], sha: str = "a" * 64) -> dict
         "target_db": {"id": "d", "sha256": "c" * 64},
         "engine": {"policyengine_us": "2.68.0", "policyengine_core": "3.33.12"},
         "targets": [{"target_id": name, "estimate": value} for name, value in estimates.items()],
+        "baseline": dict(measures or {}),
     }

@@ -1,4 +1,4 @@
-"""The real engine on generated households: three processes by default, shared by all checks."""
+"""The real engine on generated households: two processes by default, shared by all checks."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +86,7 @@ def test_planned_order_runs_few_formulas_twice(planned: SimulationArrays) -> Non
     assert planned.meta["unique_pairs"] > 5_000
 
 
+@pytest.mark.nightly
 def test_plan_changes_no_result(planned: SimulationArrays, unplanned: SimulationArrays) -> None:
     assert unplanned.meta["formula_runs"] > planned.meta["formula_runs"]
     for name in OUTPUTS:

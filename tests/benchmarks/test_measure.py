@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,23 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from baselines.targets import load_targets
 from benchmarks.benchmark_outputs import REMAINDER
 from benchmarks.cli import app
-from benchmarks.evidence_store import cached_evidence, evidence_path
+from benchmarks.contributions import Contributions, save_contributions
+from benchmarks.evidence_store import (
+    cached_contributions,
+    cached_evidence,
+    contributions_path,
+    evidence_path,
+)
 from benchmarks.measure import measure_evidence
-from benchmarks.suite import load_suite, required_baseline_outputs
+from benchmarks.scoring.kernel import estimates
+from benchmarks.suite import load_suite
 from benchmarks.weights import weight_diagnostics
 from schemas.canonical import content_sha256, sha256_file
 from schemas.dataset import open_dataset
 from schemas.engine_metadata import variable_table
-from schemas.errors import MeasureError, RecordError, UsageError
+from schemas.errors import MeasureError, RecordError
 from schemas.records import validate, write_record
 from schemas.writers import write_period_arrays
 from tests.benchmarks.population import generated_households
@@ -93,7 +99,7 @@ def test_record_is_valid_and_repeatable(file: Path, monkeypatch: pytest.MonkeyPa
     assert content_sha256(measure_evidence(file, simulator=engine)) == content_sha256(record)
     assert record["subject"]["sha256"] == sha256_file(file)
     assert [each["target_id"] for each in record["targets"]] == [
-        each["target_id"] for each in SUITE.record["targets"]
+        each.target_id for each in SUITE.targets
     ]
 
 
@@ -163,6 +169,40 @@ def test_without_the_cache_the_file_is_measured_again(file: Path) -> None:
     assert content_sha256(again) == content_sha256(record)
 
 
+def test_contributions_lie_beside_the_evidence_and_agree_with_it(file: Path) -> None:
+    record = measure_evidence(file, simulator=FakeEngine())
+    found = cached_contributions(record)
+    assert found is not None
+    assert record["contributions"] == found.summary()
+    figures = dict(zip(found.columns, estimates(found.matrix, found.weights), strict=True))
+    for each in record["targets"]:
+        assert figures[each["target_id"]] == pytest.approx(each["estimate"], rel=1e-6, abs=1e-6)
+    for name, total in record["baseline"].items():
+        assert figures[f"measure:{name}"] == pytest.approx(total, rel=1e-6)
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"PK broken")])
+def test_lost_or_damaged_contributions_are_made_again(
+    file: Path, spoil: Callable[[Path], Any]
+) -> None:
+    record = measure_evidence(file, simulator=FakeEngine())
+    evidence = evidence_path(record["subject"]["sha256"], SUITE.sha256)
+    spoil(contributions_path(evidence))
+    assert cached_contributions(record) is None
+    assert content_sha256(measure_evidence(file, simulator=FakeEngine())) == content_sha256(record)
+    assert cached_contributions(record) is not None
+
+
+def test_contributions_of_other_content_are_not_taken(file: Path) -> None:
+    record = measure_evidence(file, simulator=FakeEngine())
+    found = cached_contributions(record)
+    assert found is not None
+    other = Contributions(found.matrix, found.columns, found.weights * 2)
+    evidence = evidence_path(record["subject"]["sha256"], SUITE.sha256)
+    save_contributions(contributions_path(evidence), other)
+    assert cached_contributions(record) is None
+
+
 def test_a_file_that_changes_while_measured_is_refused(file: Path) -> None:
     engine = FakeEngine()
 
@@ -184,33 +224,6 @@ def test_another_year_is_refused(file: Path) -> None:
     assert caught.value.reason == "measure.period"
 
 
-def test_suite_holds_out_complete_groups_and_does_not_leak() -> None:
-    held = {each.holdout_group for each in SUITE.targets_of("held_out")}
-    trained = {each.holdout_group for each in SUITE.targets_of("calibrated")}
-    assert not held & trained
-    whole = {each.target_id for each in load_targets() if each.holdout_group in held}
-    assert whole == {each.target_id for each in SUITE.targets_of("held_out")}
-    related = {each.removesuffix("_total").removesuffix("_by_agi") for each in held}
-    assert not related & {each.removesuffix("_total").removesuffix("_by_agi") for each in trained}
-    kept = set(SUITE.roles())
-    excluded = [each["target_id"] for each in SUITE.record["excluded_targets"]]
-    assert not kept & set(excluded)
-    assert len(load_targets(excluded)) == len(excluded)
-
-
-def test_suite_asks_only_for_known_outputs_and_measures() -> None:
-    table = variable_table()
-    assert all(each.partition("@")[0] in table for each in required_baseline_outputs(SUITE))
-    for benchmark in SUITE.benchmarks:
-        named = {*benchmark["outputs"], *benchmark["sign"], *benchmark["non_vacuity_floor"]}
-        assert named <= set(SUITE.measures)
-
-
-def test_unknown_suite_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="us_national_2024"):
-        load_suite("nowhere")
-
-
 def test_cli_prints_tables_and_json(file: Path) -> None:
     measured = measure_evidence(file, simulator=FakeEngine())
     out = file.parent / "evidence.json"
@@ -218,6 +231,7 @@ def test_cli_prints_tables_and_json(file: Path) -> None:
     assert shown.exit_code == 0, shown.output
     assert "kish_ess" in shown.output
     assert json.loads(out.read_text()) == measured
+    assert contributions_path(out).is_file()
     printed = CliRunner().invoke(app, ["measure", str(file), "--json"])
     assert json.loads(printed.stdout) == measured
 

@@ -21,6 +21,7 @@ from schemas.dataset import GROUP_ENTITIES, membership_name, open_dataset
 from schemas.engine_metadata import variable_table
 from schemas.errors import BuildError, MpgateError, RecordError
 from schemas.logical import dataset_hashes
+from schemas.manifests import candidate_manifest_path
 from schemas.records import read_record
 
 RUNNER = CliRunner()
@@ -40,6 +41,8 @@ class FakeArrays:
         for index, (request, name) in enumerate(sorted(names.items())):
             size = self.sizes[self.entity[request]]
             made_up = np.floor(draw(np.arange(size), index) * 60_000)
+            if (kinds := table[name].enum) is not None:
+                made_up = np.array(kinds)[made_up.astype(int) % len(kinds)]
             self.arrays[request] = dataset.read(name) if dataset.has(name) else made_up
 
 
@@ -86,12 +89,14 @@ def test_manifest_names_the_file_and_its_making(
     built: tuple[Path, dict[str, Any], FakeSimulator],
 ) -> None:
     path, manifest, _ = built
-    stored = read_record(building.manifest_path(path), "candidate_manifest")
+    stored = read_record(candidate_manifest_path(path), "candidate_manifest")
     suite = load_suite()
     assert stored == json.loads(json.dumps(manifest))
     assert stored["h5"]["sha256"] == sha256_file(path)
     assert stored["suite"] == {"id": suite.id, "sha256": suite.sha256}
-    assert stored["calibration"]["targets"] == len(suite.targets_of("calibrated"))
+    wanted = building.calibration_targets(suite, building.load_config()["target_groups"])
+    assert stored["calibration"]["targets"] == len(wanted)
+    assert not set(stored["target_groups"]["calibrated"]) & suite.groups_of("held_out")
     assert stored["calibration"]["final_loss"] < stored["calibration"]["initial_loss"]
     assert len(stored["sources"]) == 3
 
@@ -118,15 +123,18 @@ def test_same_config_same_bytes(
     assert manifest == built[1]
 
 
-def test_a_suite_without_calibrated_targets_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    suite = load_suite()
-    held_out = [each | {"role": "held_out"} for each in suite.record["targets"]]
-    bare = type(suite)({**suite.record, "targets": held_out}, suite.sha256, suite.targets)
-    monkeypatch.setattr(building, "load_suite", lambda _: bare)
-    with pytest.raises(BuildError, match="no target with the role calibrated"):
-        building.build_candidate(tmp_path / "x.h5", _config(), simulator=FakeSimulator())
+@pytest.mark.parametrize(
+    ("group", "reason"),
+    [
+        ("census_state_contract_rent", "builder.held_out_group"),
+        ("no_such_group", "builder.unknown_group"),
+    ],
+)
+def test_held_out_and_unknown_groups_are_refused(tmp_path: Path, group: str, reason: str) -> None:
+    config = _config(target_groups=["usda_snap_benefits", group])
+    with pytest.raises(BuildError, match=group) as caught:
+        building.build_candidate(tmp_path / "x.h5", config, simulator=FakeSimulator())
+    assert caught.value.reason == reason
     assert not list(tmp_path.iterdir())
 
 

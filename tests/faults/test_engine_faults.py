@@ -33,6 +33,7 @@ def status(fault: Fault, folder: Path) -> tuple[str, str]:
     return result["status"], result["message"]
 
 
+@pytest.mark.nightly
 def test_the_sound_file_passes(tmp_path: Path) -> None:
     assert status(Fault("sound", "", "nothing is spoiled"), tmp_path)[0] == "pass"
 

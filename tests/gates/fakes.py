@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from scipy.sparse import csr_matrix, hstack
+
 from baselines.targets import target_db_identity
+from benchmarks.contributions import MEASURE_PREFIX, Contributions
 from benchmarks.engine.metadata import installed_versions
-from benchmarks.evidence_store import code_sha256
+from benchmarks.evidence_store import code_sha256, store_evidence
 from benchmarks.loader_smoke import program_families
 from benchmarks.scoring.compare import compare
-from benchmarks.suite import load_suite
+from benchmarks.scoring.scheme import HELD_OUT, TRAIN
+from benchmarks.suite import Suite
+from benchmarks.suite import load_suite as read_suite
 from gates.contract.run import contract_findings
+from gates.exceptions import ExceptionSet
 from gates.inputs import JudgeInputs
 from schemas.dataset import open_dataset
 from schemas.logical import dataset_hashes, subject
-from schemas.records import validate
+from schemas.manifests import candidate_manifest_path
+from schemas.records import validate, write_record
 from schemas.writers import write_period_arrays
 from tests.small import PERIOD, Columns, small_columns
 
 EFFECT = 20e9
 MEASURED_AT = 2_000_000_000
+HOUSEHOLDS = 102
+BASELINE = 1e12
+
+
+@cache
+def load_suite() -> Suite:
+    """Return the default suite, read once."""
+    return read_suite()
 
 
 def small_file(path: Path, columns: Columns | None = None) -> Path:
@@ -35,6 +52,7 @@ def evidence_of(path: Path, *, error: float = 0.1, effect: float = EFFECT) -> di
     """Return evidence whose estimates miss every target by `error` (relative)."""
     suite = load_suite()
     dataset = open_dataset(path)
+    contributions = contributions_of(error)
     record = {
         "schema": "evidence",
         "schema_version": 1,
@@ -57,12 +75,69 @@ def evidence_of(path: Path, *, error: float = 0.1, effect: float = EFFECT) -> di
             {"target_id": target.target_id, "estimate": target.value * (1 + error)}
             for target in suite.targets
         ],
-        "baseline": dict.fromkeys(suite.measures, 1e12),
+        "contributions": contributions.summary(),
+        "baseline": dict.fromkeys(suite.measures, BASELINE),
         "benchmarks": [_benchmark(each["id"], suite.measures, effect) for each in suite.benchmarks],
         "code_sha256": code_sha256(),
         "run": {"measured_at": MEASURED_AT},
     }
     validate(record, "evidence")
+    return record
+
+
+@cache
+def contributions_of(error: float) -> Contributions:
+    """Return made-up contributions that give the estimates of `evidence_of(..., error=error)`.
+
+    Each target comes from the one household in whose turn it is, each measure from all alike.
+    """
+    suite = load_suite()
+    totals = np.array([each.value * (1 + error) for each in suite.targets])
+    weight = 132e6 / HOUSEHOLDS
+    columns = np.arange(len(totals))
+    places = (columns % HOUSEHOLDS, columns)
+    targets = csr_matrix((totals / weight, places), shape=(HOUSEHOLDS, len(totals)))
+    measures = csr_matrix(np.full((HOUSEHOLDS, len(suite.measures)), BASELINE / 132e6))
+    names = [each.target_id for each in suite.targets]
+    names += [f"{MEASURE_PREFIX}{name}" for name in suite.measures]
+    matrix = csr_matrix(hstack([targets, measures]))
+    return Contributions(matrix, tuple(names), np.full(HOUSEHOLDS, weight))
+
+
+def keep(path: Path, *, error: float = 0.1) -> dict[str, Any]:
+    """Put evidence of a file, with its contributions, into the cache; return the evidence."""
+    record = evidence_of(path, error=error)
+    store_evidence(record, contributions_of(error))
+    return record
+
+
+def manifest_beside(path: Path, **changes: Any) -> dict[str, Any]:
+    """Write the manifest of a candidate that was calibrated to the suite's training groups."""
+    suite = load_suite()
+    dataset = open_dataset(path)
+    identity = subject(dataset, dataset_hashes(dataset))
+    del identity["label"], identity["logical_bytes"]
+    record = {
+        "schema": "candidate_manifest",
+        "schema_version": 1,
+        "product": "mp-national",
+        "label": "candidate under test",
+        "h5": {"file": path.name, **identity},
+        "builder": {"version": "1", "commit": None, "config_sha256": "0" * 64},
+        "sources": [],
+        "source_semantics": [],
+        "donor_specs": [],
+        "target_db": target_db_identity(),
+        "suite": {"id": suite.id, "sha256": suite.sha256},
+        "target_groups": {
+            "calibrated": sorted(suite.groups_of(TRAIN)),
+            "held_out": sorted(suite.groups_of(HELD_OUT)),
+        },
+        "record_counts": {"household": dataset.size_of("household")},
+        "relational_extensions": [],
+        **changes,
+    }
+    write_record(candidate_manifest_path(path), record, "candidate_manifest")
     return record
 
 
@@ -134,6 +209,13 @@ def manifest_of(evidence: Mapping[str, Any]) -> dict[str, Any]:
         "unknown": {"policyengine_core": "any"},
         "frozen_evidence": [],
         "sources": ["tests"],
+        "sanity_bands": {
+            "household_weight_sum": {"low": 130e6, "high": 134e6, "unit": "households"},
+            **{
+                name: {"low": 0.9 * BASELINE, "high": 1.1 * BASELINE, "unit": "usd"}
+                for name in ("wages", "ssi", "snap")
+            },
+        },
     }
     validate(record, "baseline_manifest")
     return record
@@ -156,7 +238,8 @@ def inputs_of(candidate: Path, ours: Mapping[str, Any], theirs: Mapping[str, Any
         "incumbent_evidence": copy.deepcopy(dict(theirs)),
         "contract": contract_findings(dataset, hashes),
         "loader": loader_of(candidate),
-        "loss": compare(ours, theirs, suite.targets),
+        "loss": compare(ours, theirs, suite),
         "suite": suite.record,
+        "candidate_manifest": manifest_beside(candidate),
     }
-    return JudgeInputs(identity, records)
+    return JudgeInputs(identity, records, {}, ExceptionSet(judged_on="2026-11-25"))

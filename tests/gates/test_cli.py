@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.evidence_store import store_evidence
 from gates.cli import app
 from gates.results import EXIT_CODES
 from schemas.records import validate
-from tests.gates.fakes import evidence_of, small_file
+from tests.gates.fakes import keep, small_file
 
 runner = CliRunner()
 
@@ -30,7 +29,7 @@ def judge(*args: str) -> tuple[int, str]:
 
 def test_judge_exits_by_its_verdict_and_prints_the_record(tmp_path: Path) -> None:
     candidate = small_file(tmp_path / "run.h5")
-    store_evidence(evidence_of(candidate, error=0.02))
+    keep(candidate, error=0.02)
     code, said = judge(str(candidate), "--results", str(tmp_path / "r"), "--json")
     record = json.loads(said[said.index("{") :])
     validate(record, "gate_results")
@@ -40,7 +39,7 @@ def test_judge_exits_by_its_verdict_and_prints_the_record(tmp_path: Path) -> Non
 
 def test_the_same_records_can_be_judged_again_without_the_h5(tmp_path: Path) -> None:
     candidate = small_file(tmp_path / "run.h5")
-    store_evidence(evidence_of(candidate, error=0.02))
+    keep(candidate, error=0.02)
     judge(str(candidate), "--results", str(tmp_path / "r"))
     candidate.unlink()
     first = json.loads((tmp_path / "r" / "gate_results.json").read_text())
@@ -53,7 +52,7 @@ def test_the_same_records_can_be_judged_again_without_the_h5(tmp_path: Path) -> 
 
 def test_a_damaged_record_is_an_error_not_a_pass(tmp_path: Path) -> None:
     candidate = small_file(tmp_path / "run.h5")
-    store_evidence(evidence_of(candidate, error=0.02))
+    keep(candidate, error=0.02)
     judge(str(candidate), "--results", str(tmp_path / "r"))
     (tmp_path / "r" / "records" / "evidence.json").write_text("{}")
     code, said = judge(str(tmp_path / "r" / "records"), "--json")
@@ -82,3 +81,41 @@ def test_every_command_shows_an_example(command: str) -> None:
     done = runner.invoke(app, [*command.split(), "--help"])
     assert done.exit_code == 0
     assert "Example: mpgate" in " ".join(done.output.split())
+
+
+def test_explain_prints_one_gate_of_a_file_and_of_its_records(tmp_path: Path) -> None:
+    candidate = small_file(tmp_path / "run.h5")
+    keep(candidate, error=0.02)
+    options = ("--results", str(tmp_path / "r"), "--explain", "targets.provenance")
+    code, said = judge(str(candidate), *options)
+    assert code in (1, 2)
+    assert "targets.provenance: " in said
+    assert "VERDICT" not in said
+    again, shown = judge(str(tmp_path / "r" / "records"), "--explain", "loss.broad", "--json")
+    found = json.loads(shown[shown.index("{") :])
+    assert (again, found["gate"], found["status"]) == (code, "loss.broad", "pass")
+    assert found["rule"].startswith("plan: National release gates, Target loss")
+
+
+def test_an_unknown_gate_to_explain_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    code, said = judge(str(tmp_path / "absent.h5"), "--explain", "loss.bread")
+    assert code == 3
+    assert "there is no gate 'loss.bread' to explain" in said
+    assert "loss.broad" in said
+
+
+def test_exception_records_come_from_the_folder_named(tmp_path: Path) -> None:
+    candidate = small_file(tmp_path / "run.h5")
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "a.json").write_text("{")
+    place = ("--exceptions", str(tmp_path / "records"))
+    status = {}
+    for name, options in (("given", place), ("committed", ())):
+        judge(str(candidate), "--results", str(tmp_path / name), *options)
+        record = json.loads((tmp_path / name / "gate_results.json").read_text())
+        status[name] = {g["id"]: g["status"] for g in record["gates"]}["exceptions.valid"]
+    assert status == {"given": "error", "committed": "pass"}
+    judge(str(tmp_path / "committed" / "records"), "--results", str(tmp_path / "again"), *place)
+    again = json.loads((tmp_path / "again" / "gate_results.json").read_text())
+    assert {g["id"]: g["status"] for g in again["gates"]}["exceptions.valid"] == "error"
+    assert judge(str(candidate), "--exceptions", str(tmp_path / "none"))[0] == 3

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.suite import load_suite
 from gates.contract.checks import CHECKS
 from gates.judges import JUDGES
-from gates.policy import POLICY_DIR, load_policy
+from gates.policy import POLICY_DIR, Limit, load_policy
 from schemas.errors import RecordError
 
 TEN = {
@@ -25,19 +25,23 @@ TEN = {
     "artifacts",
     "release",
 }
+OURS = {"targets", "exceptions"}
 
 
 def test_every_release_gate_of_the_plan_is_listed_and_blocks_the_default() -> None:
     policy = load_policy()
-    assert {gate.group for gate in policy.gates} == TEN
+    assert {gate.group for gate in policy.gates} == TEN | OURS
     assert all(gate.blocking["default"] for gate in policy.gates)
     assert sum(gate.group == "family" for gate in policy.gates) == 10
     assert sum(gate.group == "aggregate" for gate in policy.gates) == 10
 
 
 def test_beta_needs_the_five_things_the_plan_names() -> None:
-    groups = {gate.group for gate in load_policy().gates if gate.blocking["beta"]}
-    assert groups == {"baseline", "contract", "loss", "runtime", "artifacts"}
+    gates = load_policy().gates
+    groups = {gate.group for gate in gates if gate.blocking["beta"]}
+    assert groups == {"baseline", "contract", "loss", "runtime", "artifacts"} | OURS
+    advisory = {gate.id for gate in gates if gate.group == "loss" and not gate.blocking["beta"]}
+    assert advisory == {"loss.held_out"}
 
 
 def test_the_limits_of_the_plan_are_the_ones_in_the_data() -> None:
@@ -46,9 +50,36 @@ def test_the_limits_of_the_plan_are_the_ones_in_the_data() -> None:
     assert runtime["default"] is not None
     assert runtime["beta"] is not None
     assert (runtime["default"].absolute, runtime["beta"].absolute) == (1.25, 2.0)
-    family = policy.gate("family.ssi").limits["default"]
-    assert family is not None
-    assert (family.relative, family.absolute, family.combine) == (0.05, 0.005, "max")
+    tolerant = [gate for gate in policy.gates if gate.group == "family"]
+    for gate in (*tolerant, policy.gate("loss.held_out")):
+        for limit in gate.limits.values():
+            assert limit == Limit(0.05, 0.005, "max", "no_more_than"), gate.id
+    for gate in (gate for gate in policy.gates if gate.judge == "aggregate"):
+        assert set(gate.limits.values()) == {Limit(None, 0, "max", "no_more_than")}
+    own = policy.gate("aggregate.household_net_income").limits["default"]
+    assert own == Limit(0.05, 5e9, "max", "no_more_than")
+
+
+def test_only_aggregates_accept_explanations_and_nothing_else_is_accepted() -> None:
+    for gate in load_policy().gates:
+        assert gate.exceptions == (("explanation",) if gate.group == "aggregate" else ()), gate.id
+
+
+def test_families_and_aggregates_are_those_of_the_suite_judged_on_the_same_basis() -> None:
+    scheme, policy = load_suite().scheme, load_policy()
+    families = {each.name: each.measure for each in scheme.families}
+    aggregates = {each.name: each.measure for each in scheme.aggregates}
+    judged = [gate for gate in policy.gates if gate.group == "family"]
+    assert {gate.parameters["family"] for gate in judged} == set(families)
+    for gate in judged:
+        basis = "incumbent_estimate" if families[gate.parameters["family"]] else "targets"
+        assert gate.parameters["basis"] == basis, gate.id
+    judged = [gate for gate in policy.gates if gate.group == "aggregate"]
+    assert {gate.parameters["aggregate"] for gate in judged} == set(aggregates)
+    for gate in judged:
+        assert gate.id == f"aggregate.{gate.parameters['aggregate']}"
+        own = aggregates[gate.parameters["aggregate"]] is not None
+        assert gate.judge == ("own_estimate" if own else "aggregate"), gate.id
 
 
 def test_benchmark_tolerances_are_those_of_the_frozen_suite() -> None:
@@ -74,13 +105,16 @@ def test_every_judge_is_used_and_every_contract_check_has_a_gate() -> None:
     assert checks == {check.id for check in CHECKS}
 
 
-@pytest.mark.parametrize("change", ["unknown key", "repeated id", "no limit key"])
+@pytest.mark.parametrize("change", ["unknown key", "repeated id", "no limit key", "bound"])
 def test_a_policy_with_a_fault_is_refused(tmp_path: Path, change: str) -> None:
     record = json.loads((POLICY_DIR / "national.json").read_text())
     if change == "unknown key":
         record["gates"][0]["treshold"] = 1
     elif change == "repeated id":
         record["gates"].append(record["gates"][0])
+    elif change == "bound":
+        gate = next(gate for gate in record["gates"] if "exceptions" in gate)
+        gate["stages"]["default"]["limit"]["direction"] = "at_least"
     else:
         del record["gates"][0]["stages"]["beta"]["limit"]["direction"]
     (tmp_path / "national.json").write_text(json.dumps(record))

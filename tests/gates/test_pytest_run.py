@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.evidence_store import evidence_path, store_evidence
+from benchmarks.evidence_store import evidence_path
 from schemas.canonical import canonical_bytes
-from tests.gates.fakes import evidence_of, small_file
+from tests.gates.fakes import evidence_of, keep, small_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +70,7 @@ def test_the_same_evidence_gives_the_same_bytes_with_and_without_workers(
     tmp_path: Path, cache: Path
 ) -> None:
     candidate = small_file(tmp_path / "run.h5")
-    store_evidence(evidence_of(candidate, error=0.02))
+    keep(candidate, error=0.02)
     plain = judge(candidate, tmp_path / "a")
     spread = judge(candidate, tmp_path / "b", "-n", "2")
     assert (plain.returncode, spread.returncode) == (1, 1), plain.stdout + spread.stdout
@@ -82,6 +82,18 @@ def test_the_same_evidence_gives_the_same_bytes_with_and_without_workers(
     assert "demonstration" in plain.stdout
     for name in ("summary.md", "junit.xml"):
         assert (tmp_path / "a" / name).is_file()
+
+
+def test_exception_records_come_from_the_folder_named(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.json").write_text("{")
+    file = small_file(tmp_path / "run.h5")
+    chosen = ("--exceptions", str(tmp_path / "mine"), "-k", "exceptions.valid")
+    done = judge(file, tmp_path / "r", *chosen)
+    assert done.returncode == 1
+    assert "a.json is not a readable JSON record" in done.stdout
+    assert statuses(results_of(tmp_path / "r")) == {"exceptions.valid": "error"}
+    assert judge(file, tmp_path / "r", "--exceptions", str(tmp_path / "none")).returncode == 4
 
 
 def test_relative_paths_and_options_first(tmp_path: Path, cache: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gates import session
+from gates.exceptions import EXCEPTIONS_DIR
 from gates.policy import load_policy
 from gates.session import results_directory, start_session
 from schemas.errors import MeasureError
@@ -22,6 +23,7 @@ def config(root: Path, results: Path) -> Any:
         "--stage": "default",
         "--incumbent": "psl-cps-2024",
         "--measure": "auto",
+        "--exceptions": str(EXCEPTIONS_DIR),
         "markexpr": "",
     }
     place = SimpleNamespace(dir=root)
