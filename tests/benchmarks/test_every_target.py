@@ -145,4 +145,5 @@ def test_every_target_agrees_on_a_real_simulation(tmp_path: Path) -> None:
     write_period_arrays(path, generated_households(400, seed=5), 2024)
     weights = household_weights(open_dataset(path))
     simulated = simulate(path, required_baseline_outputs(SUITE))
+    assert simulated.meta["weights_read"] is False  # else a re-weighted file is simulated anew
     _compare(simulated, weights, moving=0.1)
