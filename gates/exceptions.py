@@ -77,14 +77,17 @@ def refusal(
 ) -> str | None:
     """Return why a record cannot cover `value` at a gate, in words; None where it does.
 
-    It covers where the gate accepts its kind, someone answers for it, the day lies between approval
-    and expiry, and the value is no larger than the bound, which is in the gate's unit.
+    It covers where the gate accepts its kind, someone answers for it and someone else approved it,
+    the day lies between approval and expiry, and the value is no larger than the bound, which is in
+    the gate's unit.
     """
     bound, blank = record["bound"], [n for n in _SIGNATURES if not record[n].strip()]
     if record["kind"] not in gate.exceptions:
         return f"{gate.id} accepts no {record['kind']}"
     if blank:
         return f"{', '.join(blank)} left blank"
+    if record["approved_by"].strip() == record["owner"].strip():
+        return "approved by its own owner"
     if judged_on is None:
         return "nobody knows on which day it is judged"
     if judged_on < record["approved_on"]:

@@ -92,8 +92,21 @@ def sha256_file(path: Path | str) -> str:
 
 
 def atomic_write(path: Path | str, data: bytes) -> None:
-    """Write `data` to `path` through a temporary file and a rename: whole or not at all."""
-    target = Path(path)
+    """Write `data` to `path` through a temporary file and a rename: whole or not at all.
+
+    Raises RecordError where the place cannot be written: a full disk, a folder in the way.
+    """
+    try:
+        _write_and_rename(Path(path), data)
+    except OSError as error:
+        raise RecordError(
+            f"{Path(path).name} can't be written: {error.strerror or error}",
+            reason="record.unwritable",
+            remedy="name another place, or make room and leave to write there",
+        ) from error
+
+
+def _write_and_rename(target: Path, data: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)

@@ -67,7 +67,6 @@ def score(pair: Pair, scheme: Scheme) -> dict[str, Any]:
         for key, each in figures.items()
     }
     name = gating_loss().name
-    drawn = errors.get(("loss", name))
     return {
         "losses": {
             each: {
@@ -82,7 +81,8 @@ def score(pair: Pair, scheme: Scheme) -> dict[str, Any]:
         "families": {each.name: noted["family", each.name] for each in scheme.families},
         "aggregates": {each.name: noted["aggregate", each.name] for each in scheme.aggregates},
         "noise": noise_record(
-            None if pair.draws else pair.no_draws, {name: drawn.agreement} if drawn else {}
+            None if pair.draws else pair.no_draws,
+            {".".join(key): drawn.agreement for key, drawn in errors.items()},
         ),
     }
 

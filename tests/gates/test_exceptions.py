@@ -93,6 +93,7 @@ def test_the_days_of_approval_and_expiry_count(day: str) -> None:
         ({"reason": " "}, TODAY, "reason left blank"),
         ({"owner": " "}, TODAY, "owner left blank"),
         ({"approved_by": "\t"}, TODAY, "approved_by left blank"),
+        ({"owner": "A", "approved_by": "A "}, TODAY, "approved by its own owner"),
     ],
 )
 def test_a_record_that_does_not_cover_fails_and_waives_nothing(

@@ -109,8 +109,23 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: Any) ->
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "replace", broken)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(RecordError, match="disk full"):
         atomic_write(target, b"new")
     monkeypatch.undo()
     assert target.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_place_that_cannot_be_written_is_a_typed_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for place in (tmp_path, tmp_path / "file" / "record.json"):
+        with pytest.raises(RecordError, match="can't be written") as caught:
+            atomic_write(place, b"{}")
+        assert caught.value.reason == "record.unwritable"
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_json_nested_beyond_reason_is_a_typed_error(tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(RecordError, match="not a readable JSON record"):
+        read_record(tmp_path / "deep.json", "evidence")
