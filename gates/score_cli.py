@@ -134,9 +134,11 @@ def _show(record: Mapping[str, Any], judged: Mapping[str, Any] | None, where: Pa
 
 def _losses(record: Mapping[str, Any]) -> Table:
     title = f"{record['candidate']['label']} against {record['incumbent']['label']}"
-    table = _table(title, "loss", *_SIDES, "delta", "standard error")
+    table = _table(title, "loss", *_SIDES, "delta", "standard error", "ten largest rows")
     for name, loss in record["losses"].items():
-        table.add_row(name, *(_figure(loss[key]) for key in (*_SIDES, "delta", "standard_error")))
+        figures = [_figure(loss[key]) for key in (*_SIDES, "delta", "standard_error")]
+        carried = " / ".join(f"{loss['top_10_share'][side]:.1%}" for side in _SIDES)
+        table.add_row(name, *figures, carried)
     return table
 
 

@@ -18,6 +18,7 @@ from benchmarks.scoring.scheme import HELD_OUT, TRAIN
 
 # Contributors listed one by one where a loss does not gate.
 LISTED = 20
+TOP = 10
 _KEYS: dict[str, Callable[[LossRow], str]] = {
     "by_family": lambda row: row.family,
     "by_source": lambda row: row.source,
@@ -53,6 +54,14 @@ class LossFigure:
         """Return the loss of both sides."""
         return {"candidate": math.fsum(self.terms[0]), "incumbent": math.fsum(self.terms[1])}
 
+    def top_10_share(self) -> dict[str, float]:
+        """Return the share of each side's loss that its ten largest rows carry; 0 at no loss."""
+        found = {}
+        for name, terms in zip(("candidate", "incumbent"), self.terms, strict=True):
+            total = math.fsum(terms)
+            found[name] = math.fsum(np.sort(terms)[::-1][:TOP]) / total if total else 0.0
+        return found
+
     def spread(self, kept: np.ndarray) -> np.ndarray:
         """Return figures of kept rows at row length, 0 for the rows this loss drops."""
         found = np.zeros(len(self.pair.rows))
@@ -72,6 +81,7 @@ class LossFigure:
             "definition_sha256": definition.sha256,
             **self.sides(),
             "delta": math.fsum(self.differences),
+            "top_10_share": self.top_10_share(),
             "contributors": contributors(
                 names, self.differences, None if definition.gating else LISTED
             ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from benchmarks.scoring.families import aggregate_figure, family_figure
 from benchmarks.scoring.held_out import held_out_groups
-from benchmarks.scoring.loss_figures import LossFigure, loss_figures
+from benchmarks.scoring.loss_figures import TOP, LossFigure, loss_figures
 from benchmarks.scoring.losses import gating_loss, require_scorable
 from benchmarks.scoring.noise import Figure, noise_record, standard_errors
 from benchmarks.scoring.pair import Pair
@@ -18,7 +17,6 @@ from benchmarks.scoring.scheme import Scheme
 from schemas.canonical import sha256_json
 from schemas.errors import MeasureError
 
-TOP = 10
 NEAR = 0.10
 
 
@@ -129,7 +127,7 @@ def _beside_headline(pair: Pair, gating: LossFigure, headline: Mapping[str, Any]
         "median_error": _sides(errors, lambda each: float(np.median(each))),
         "p90_error": _sides(errors, lambda each: float(np.quantile(each, 0.9))),
         "share_within_10pct": _sides(errors, lambda each: float(np.mean(each <= NEAR))),
-        "top_10_share": _sides(gating.terms, _top_share),
+        "top_10_share": gating.top_10_share(),
         "targets": table,
         "top_wins": [each for each in ordered if each["value"] < 0][:TOP],
         "top_losses": [each for each in ordered if each["value"] > 0][:TOP],
@@ -146,12 +144,6 @@ def _sides(
     sides: tuple[np.ndarray, np.ndarray], statistic: Callable[[np.ndarray], float]
 ) -> dict[str, float]:
     return {"candidate": statistic(sides[0]), "incumbent": statistic(sides[1])}
-
-
-def _top_share(terms: np.ndarray) -> float:
-    """Return the share of a side's loss that its ten largest rows carry; 0 at no loss."""
-    total = math.fsum(terms)
-    return math.fsum(np.sort(terms)[::-1][:TOP]) / total if total else 0.0
 
 
 def _target_table(

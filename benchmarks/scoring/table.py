@@ -76,8 +76,6 @@ def _drop_reason(row: TableRow) -> str:
     tolerance = loss_definitions()["native_ecps_v1"].parameters["zero_tolerance"]
     if abs(row.target) <= tolerance:
         return f"zero: within {tolerance:g} of it, where a relative error is undefined"
-    if row.name in table_format()["from_a_dataset"]:
-        return "derived from a dataset, not published"
     return "; ".join(f"no estimate of the {s}" for s in SIDES if getattr(row, s) is None)
 
 

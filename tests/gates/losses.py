@@ -78,6 +78,7 @@ def loss_record(*changes: Change) -> dict[str, Any]:
                 "delta": delta,
                 **noise,
                 "train": sides,
+                "top_10_share": sides,
                 "held_out": {"candidate": 0.5, "incumbent": 0.49, "delta": 0.01, **noise},
                 "by_family": {},
                 "by_source": {},
