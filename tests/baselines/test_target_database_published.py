@@ -59,6 +59,17 @@ def test_rows_become_targets_and_nothing_is_made_up(tmp_path: Path) -> None:
     assert (us.uprating, us.holdout_group) == (CPI, "db/national/all/snap")
 
 
+def test_a_confused_concept_is_left_out_of_a_published_database_too(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"variable": "total_self_employment_income", "value": 2_023_080_000_000.0},
+        {"variable": "ssi", "value": 7_404_820.0, "source": "SSA"},
+        {"variable": "snap", "value": 95e9},
+    ]
+    report = read(tmp_path, US, rows=rows)
+    assert [each.variable for each in report.targets] == ["snap"]
+    assert [reason for _, reason in reasons(report)] == ["concept", "concept"]
+
+
 @pytest.mark.parametrize(
     ("year", "period"),
     [(2024, 2023), (2023, 2023), (2022, 2022), (2021, 2022), (2020, 2022)],

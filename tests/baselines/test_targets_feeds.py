@@ -69,6 +69,11 @@ BAD_ROWS: list[tuple[str, dict[str, str], str]] = [
     (WAGES, {"value": "inf"}, "finite and not zero"),
     (WAGES, {"variable": "wages_nobody_knows"}, "isn't one of the engine's"),
     (WAGES, {"variable_entity": "tax_unit"}, "employment_income is of the person"),
+    (
+        WAGES,
+        {"variable": "snap", "variable_entity": "spm_unit", "concept": "snap_benefits"},
+        "counts it once for each member",
+    ),
     (WAGES, {"constraints": '[["nothing", "==", 1]]'}, "the engine doesn't know"),
     (WAGES, {"constraints": '[["age", ">=", 65], ["age", "<", 18]]'}, "contradictory"),
     (WAGES, {"constraints": '[["age", ">", 65], ["age", "<=", 65]]'}, "contradictory"),

@@ -20,6 +20,7 @@ from benchmarks.evidence_store import (
     cached_evidence,
     contributions_path,
     evidence_path,
+    is_current,
 )
 from benchmarks.measure import measure_evidence
 from benchmarks.scoring.kernel import estimates
@@ -152,6 +153,16 @@ def test_foreign_evidence_is_refused(file: Path) -> None:
     with pytest.raises(MeasureError) as caught:
         cached_evidence(sha256_file(file), SUITE.sha256)
     assert caught.value.reason == "evidence.foreign"
+
+
+def test_evidence_of_other_target_facts_is_refused(file: Path) -> None:
+    record = measure_evidence(file, simulator=FakeEngine())
+    assert is_current(record)
+    record["target_db"]["sha256"] = "0" * 64
+    assert not is_current(record)
+    write_record(evidence_path(sha256_file(file), SUITE.sha256), record, "evidence")
+    with pytest.raises(MeasureError, match="state of the target facts"):
+        cached_evidence(sha256_file(file), SUITE.sha256)
 
 
 def test_damaged_evidence_is_refused(file: Path) -> None:
