@@ -1,26 +1,19 @@
 """`mpgate baseline`: list, fetch, verify, freeze and diff the incumbents."""
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from baselines import diff as differences
 from baselines import fetch as download
 from baselines import freeze as freezing
 from baselines import store, verify
+from baselines.console import EXIT_MISMATCH, console, print_json, reported
 from baselines.registry import list_baselines, load_baseline
-from schemas.canonical import canonical_bytes
-from schemas.errors import BaselineError, MpgateError
 from schemas.records import read_record
-
-EXIT_MISMATCH = 1
-EXIT_ERROR = 3
 
 app = typer.Typer(
     no_args_is_help=True, help="The incumbents on record: list, fetch, verify, freeze, diff."
@@ -36,15 +29,15 @@ def list_command(as_json: AsJson = False) -> None:
 
     Example: mpgate baseline list --json
     """
-    with _reported(as_json):
+    with reported(as_json, mismatches=(verify.MISMATCH,)):
         manifests = list_baselines()
         if as_json:
-            _print_json({"baselines": manifests})
+            print_json({"baselines": manifests})
             return
         table = Table("id", "product", "release", "sha256", "policyengine-us", "file", "evidence")
         for each in manifests:
             table.add_row(*_row(each))
-        _console().print(table)
+        console().print(table)
 
 
 def _row(manifest: dict[str, Any]) -> tuple[str, ...]:
@@ -75,13 +68,13 @@ def fetch_command(
 
     Example: mpgate baseline fetch ecps-2024-1.115.5
     """
-    with _reported(as_json):
+    with reported(as_json, mismatches=(verify.MISMATCH,)):
         if source is None:
             path = download.fetch(baseline_id, endpoint=endpoint)
         else:
             path = store.adopt(baseline_id, source)
         if as_json:
-            _print_json({"id": baseline_id, "path": str(path)})
+            print_json({"id": baseline_id, "path": str(path)})
         else:
             typer.echo(f"{baseline_id} is here and is the pinned content: {path}")
 
@@ -98,11 +91,11 @@ def verify_command(
 
     Example: mpgate baseline verify psl-cps-2024 --file runs/demo/incumbent.h5
     """
-    with _reported(as_json):
+    with reported(as_json, mismatches=(verify.MISMATCH,)):
         path = file or store.stored_path(baseline_id)
         checked = verify.verify_file(baseline_id, path)
         if as_json:
-            _print_json({"id": baseline_id, "path": str(path), "holds": checked})
+            print_json({"id": baseline_id, "path": str(path), "holds": checked})
         else:
             typer.echo(f"{path} is {baseline_id}: {', '.join(checked)} hold")
 
@@ -118,7 +111,7 @@ def freeze_command(
 
     Example: mpgate baseline freeze psl-cps-2024 runs/demo/incumbent.h5
     """
-    with _reported(as_json):
+    with reported(as_json, mismatches=(verify.MISMATCH,)):
         before = load_baseline(baseline_id)
         if file.suffix == ".json":
             evidence = read_record(file, "evidence")
@@ -143,7 +136,7 @@ def diff_command(
 
     Example: mpgate baseline diff ecps-2024-1.115.5 ecps-2024-frozen-20260606
     """
-    with _reported(as_json):
+    with reported(as_json, mismatches=(verify.MISMATCH,)):
         manifest = load_baseline(left)
         if Path(right).is_file():
             changes = verify.file_mismatches(manifest, Path(right))
@@ -154,26 +147,11 @@ def diff_command(
         raise typer.Exit(EXIT_MISMATCH)
 
 
-@contextmanager
-def _reported(as_json: bool) -> Iterator[None]:
-    """Turn a typed error into one clear line (or a JSON object): exit 1 for a mismatch, else 3."""
-    try:
-        yield
-    except MpgateError as error:
-        if as_json:
-            about = {"error": error.message, "reason": error.reason, "remedy": error.remedy}
-            _print_json(about)
-        else:
-            typer.echo(str(error), err=True)
-        mismatch = isinstance(error, BaselineError) and error.reason == verify.MISMATCH
-        raise typer.Exit(EXIT_MISMATCH if mismatch else EXIT_ERROR) from error
-
-
 def _show_changes(
     changes: Sequence[differences.Difference], as_json: bool, about: dict[str, Any]
 ) -> None:
     if as_json:
-        _print_json({**about, "changes": [change._asdict() for change in changes]})
+        print_json({**about, "changes": [change._asdict() for change in changes]})
         return
     if not changes:
         typer.echo("no differences")
@@ -183,12 +161,4 @@ def _show_changes(
         table.add_column(heading, overflow="fold")
     for change in changes:
         table.add_row(change.field, str(change.left), str(change.right))
-    _console().print(table)
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-
-
-def _print_json(record: dict[str, Any]) -> None:
-    typer.echo(canonical_bytes(record).decode(), nl=False)
+    console().print(table)

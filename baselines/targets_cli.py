@@ -1,27 +1,21 @@
 """`mpgate targets`: import, list, verify, cover and compile the published target facts."""
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from baselines.console import EXIT_MISMATCH, console, print_json, reported
 from baselines.targets import Target, load_targets
 from baselines.targets.coverage import COVERED, coverage_report, product_cells, products
 from baselines.targets.database import compile_database, read_database
 from baselines.targets.engine_indices import freeze_indices
 from baselines.targets.feeds import import_feed
 from baselines.targets.verify import Check, verify_registry
-from schemas.canonical import canonical_bytes
-from schemas.errors import MpgateError, UsageError
-
-EXIT_MISMATCH = 1
-EXIT_ERROR = 3
+from schemas.errors import UsageError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,7 +46,7 @@ def list_command(
 
     Example: mpgate targets list --family ssi --json
     """
-    with _reported(as_json):
+    with reported(as_json):
         cells = product_cells(_known(product)) if product else None
         shown = [
             each
@@ -63,7 +57,7 @@ def list_command(
             and (cells is None or (each.family, each.geography_level) in cells)
         ]
         if as_json:
-            _print_json({"count": len(shown), "targets": [target_record(each) for each in shown]})
+            print_json({"count": len(shown), "targets": [target_record(each) for each in shown]})
             return
         _show_targets(shown)
 
@@ -74,10 +68,10 @@ def verify_command(as_json: AsJson = False) -> None:
 
     Example: mpgate targets verify
     """
-    with _reported(as_json):
+    with reported(as_json):
         checks = verify_registry()
         if as_json:
-            _print_json({"checks": [each._asdict() for each in checks]})
+            print_json({"checks": [each._asdict() for each in checks]})
         else:
             _show_checks(checks)
     if any(each.ok is False for each in checks):
@@ -92,12 +86,12 @@ def coverage_command(
 
     Example: mpgate targets coverage --product mp-local-fast
     """
-    with _reported(as_json):
+    with reported(as_json):
         targets = _targets(target_db)
         names = [_known(product)] if product else list(products())
         reports = [coverage_report(targets, name) for name in names]
         if as_json:
-            _print_json({"coverage": reports})
+            print_json({"coverage": reports})
         else:
             for report in reports:
                 _show_coverage(report)
@@ -114,11 +108,11 @@ def build_command(
 
     Example: mpgate targets build --out policy_data.db
     """
-    with _reported(as_json):
+    with reported(as_json):
         targets = load_targets()
         sha256 = compile_database(targets, out)
         if as_json:
-            _print_json({"path": str(out), "sha256": sha256, "targets": len(targets)})
+            print_json({"path": str(out), "sha256": sha256, "targets": len(targets)})
         else:
             typer.echo(f"{out}: {len(targets)} targets, sha256 {sha256}")
 
@@ -144,10 +138,10 @@ def import_command(
     without source, scope or entity, a figure derived from a dataset, an unknown variable, a
     contradiction, a blocked concept or an index that doesn't fit refuses the whole feed.
     """
-    with _reported(as_json):
+    with reported(as_json):
         done = import_feed(manifest, csv_folder=csv_folder, sha256=sha256)
         if as_json:
-            _print_json({"feed": done.feed, "part": done.part, "rows": done.rows})
+            print_json({"feed": done.feed, "part": done.part, "rows": done.rows})
         else:
             rows = ", ".join(f"{count} {role}" for role, count in done.rows.items())
             typer.echo(f"{done.feed} is the {done.part} feed: {rows}")
@@ -159,10 +153,10 @@ def freeze_indices_command(as_json: AsJson = False) -> None:
 
     Example: mpgate targets freeze-indices
     """
-    with _reported(as_json):
+    with reported(as_json):
         names = freeze_indices()
         if as_json:
-            _print_json({"indices": names})
+            print_json({"indices": names})
         else:
             typer.echo(f"{len(names)} indices frozen: {', '.join(names)}")
 
@@ -208,7 +202,7 @@ def _show_targets(targets: Sequence[Target]) -> None:
                 ),
             )
         )
-    _console().print(table)
+    console().print(table)
     typer.echo(f"{len(targets)} targets")
 
 
@@ -218,7 +212,7 @@ def _show_checks(checks: Sequence[Check]) -> None:
     for each in checks:
         first = each.problems[0] if each.problems else ""
         table.add_row(each.name, said[each.ok], str(len(each.problems)), Text(first))
-    _console().print(table)
+    console().print(table)
 
 
 def _show_coverage(report: dict[str, Any]) -> None:
@@ -232,32 +226,10 @@ def _show_coverage(report: dict[str, Any]) -> None:
             cell["status"],
             cell["reason"] or "",
         )
-    _console().print(table)
+    console().print(table)
     covered, standing = report["counts"][COVERED], report["not_uprated"]
     typer.echo(
         f"{report['product']}: {covered} of {len(report['cells'])} cells covered; "
         f"{report['complete']} of {report['rows']} rows state source, scope and entity; "
         f"{standing['rows']} not uprated: {standing['reason']}"
     )
-
-
-@contextmanager
-def _reported(as_json: bool) -> Iterator[None]:
-    """Turn a typed error into one clear line (or a JSON object) and exit code 3."""
-    try:
-        yield
-    except MpgateError as error:
-        if as_json:
-            about = {"error": error.message, "reason": error.reason, "remedy": error.remedy}
-            _print_json(about)
-        else:
-            typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_ERROR) from error
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-
-
-def _print_json(record: dict[str, Any]) -> None:
-    typer.echo(canonical_bytes(record).decode(), nl=False)

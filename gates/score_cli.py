@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,15 +13,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from baselines.console import reported
 from benchmarks.scoring.files import score_files
 from benchmarks.scoring.table import table_record
 from gates.inputs import JudgeInputs
 from gates.judges import JUDGES
 from gates.judging import judge_gate
 from gates.policy import load_policy
-from gates.results import EXIT_ERROR, RESULTS, assemble, counts, gate_table, headline, write_results
+from gates.results import RESULTS, assemble, counts, gate_table, headline, write_results
 from schemas.canonical import canonical_bytes
-from schemas.errors import MpgateError, UsageError
+from schemas.errors import UsageError
 from schemas.records import validate, write_record
 
 LOSS_RECORD = "loss_record.json"
@@ -52,7 +52,7 @@ def score(
     judged by the gates that need no file; that verdict is a demonstration. Two H5 files are
     scored only: `mpgate judge` judges a file.
     """
-    with _reported(as_json):
+    with reported(as_json):
         record = _record(from_table, candidate, incumbent, target_db)
         validate(record, "loss_record")
         judged = None if from_table is None else judge_table(from_table.name, record)
@@ -100,21 +100,6 @@ def _scored_with_bar(candidate: Path, incumbent: Path, target_db: Path | None) -
             bar.update(task, description=stage, completed=done, total=total or None)
 
         return score_files(candidate, incumbent, target_db=target_db, progress=advance)
-
-
-@contextmanager
-def _reported(as_json: bool) -> Iterator[None]:
-    """Turn a typed error into one clear line, or a JSON object on standard output: exit 3."""
-    try:
-        yield
-    except MpgateError as error:
-        if as_json:
-            about = {"error": error.message, "reason": error.reason, "remedy": error.remedy}
-            sys.stdout.write(canonical_bytes(about).decode())
-        else:
-            line = f"error: {error}"
-            Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(EXIT_ERROR) from error
 
 
 def _show(record: Mapping[str, Any], judged: Mapping[str, Any] | None, where: Path | None) -> None:

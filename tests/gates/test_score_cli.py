@@ -132,7 +132,7 @@ def test_a_refused_table_is_one_line_exit_3_and_writes_nothing(tmp_path: Path) -
     code, out, err = said("--from-table", path, "--results", where)
     assert (code, out) == (3, "")
     what, remedy = "row 7: nation/wages repeats row 4", "correct the row, or leave it out"
-    assert err == f"error: {what}. Next: {remedy}\n"
+    assert err == f"{what}. Next: {remedy}\n"
     code, out, err = said("--from-table", path, "--json")
     assert (code, err) == (3, "")
     assert json.loads(out) == {"error": what, "reason": "table.row", "remedy": remedy}
@@ -153,7 +153,7 @@ def test_a_refused_table_is_one_line_exit_3_and_writes_nothing(tmp_path: Path) -
 def test_a_table_or_two_files_and_never_both(options: tuple[str, ...]) -> None:
     code, out, err = said(*options)
     assert (code, out) == (3, "")
-    assert err.startswith("error: score takes either a table or two files")
+    assert err.startswith("score takes either a table or two files")
     assert json.loads(said(*options, "--json")[1])["reason"] == "usage.option"
 
 
@@ -190,4 +190,4 @@ def test_a_file_that_cannot_be_measured_is_exit_3(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(score_cli, "score_files", failing)
     code, _, err = said("--candidate", "a.h5", "--incumbent", "b.h5")
     assert code == 3
-    assert "error: 6 GB were not enough. Next: allow 12" in err
+    assert "6 GB were not enough. Next: allow 12" in err
