@@ -1,6 +1,7 @@
 """`mpgate baseline`: list, fetch, verify, freeze and diff the incumbents."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 
 Id = Annotated[str, typer.Argument(help="Incumbent id, as `mpgate baseline list` shows it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+_reported = partial(reported, mismatches=(verify.MISMATCH,))
 
 
 @app.command("list")
@@ -29,7 +31,7 @@ def list_command(as_json: AsJson = False) -> None:
 
     Example: mpgate baseline list --json
     """
-    with reported(as_json, mismatches=(verify.MISMATCH,)):
+    with _reported(as_json):
         manifests = list_baselines()
         if as_json:
             print_json({"baselines": manifests})
@@ -68,7 +70,7 @@ def fetch_command(
 
     Example: mpgate baseline fetch ecps-2024-1.115.5
     """
-    with reported(as_json, mismatches=(verify.MISMATCH,)):
+    with _reported(as_json):
         if source is None:
             path = download.fetch(baseline_id, endpoint=endpoint)
         else:
@@ -91,7 +93,7 @@ def verify_command(
 
     Example: mpgate baseline verify psl-cps-2024 --file runs/demo/incumbent.h5
     """
-    with reported(as_json, mismatches=(verify.MISMATCH,)):
+    with _reported(as_json):
         path = file or store.stored_path(baseline_id)
         checked = verify.verify_file(baseline_id, path)
         if as_json:
@@ -111,7 +113,7 @@ def freeze_command(
 
     Example: mpgate baseline freeze psl-cps-2024 runs/demo/incumbent.h5
     """
-    with reported(as_json, mismatches=(verify.MISMATCH,)):
+    with _reported(as_json):
         before = load_baseline(baseline_id)
         if file.suffix == ".json":
             evidence = read_record(file, "evidence")
@@ -136,7 +138,7 @@ def diff_command(
 
     Example: mpgate baseline diff ecps-2024-1.115.5 ecps-2024-frozen-20260606
     """
-    with reported(as_json, mismatches=(verify.MISMATCH,)):
+    with _reported(as_json):
         manifest = load_baseline(left)
         if Path(right).is_file():
             changes = verify.file_mismatches(manifest, Path(right))

@@ -1,7 +1,6 @@
 """Take the uprating indices out of the engine's parameter files; the engine isn't imported."""
 
 import datetime
-import json
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -127,8 +126,3 @@ def _unreadable(message: str) -> BaselineError:
     return BaselineError(
         message, reason="targets.index", remedy="install the engine version the table names"
     )
-
-
-def table_engine(folder: Path = TARGETS_FOLDER) -> str:
-    """Return the engine version that the committed table was taken from."""
-    return str(json.loads((folder / INDEX_FILE).read_text())["engine"])

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from baselines.targets import Target
+from baselines.targets.database_schema import conventions
 from benchmarks.scoring.formulas import FORMULAS, Formed
 from schemas.canonical import sha256_json
 from schemas.errors import MeasureError
@@ -22,10 +23,6 @@ from schemas.records import read_record
 
 NATIONAL = "national"
 _FILE = Path(__file__).with_name("losses.json")
-# What the published target database leaves out of a domain (view stratum_domain).
-_NO_DOMAIN = frozenset(
-    {"state_fips", "congressional_district_geoid", "tax_unit_is_filer", "ucgid_str"}
-)
 
 
 @dataclass(frozen=True)
@@ -89,8 +86,8 @@ class PreparedLoss:
 
 
 def loss_row(target: Target, role: str) -> LossRow:
-    """Return the loss row of a fact; the domain is its constraint variables, geography left out."""
-    names = {c.variable for c in target.constraints} - _NO_DOMAIN
+    """Return the loss row of a fact; the domain is that of the target database (stratum_domain)."""
+    names = {c.variable for c in target.constraints}.difference(conventions().outside_domain)
     return LossRow(
         target_id=target.target_id,
         value=target.value,

@@ -9,13 +9,18 @@ from typer.testing import CliRunner
 
 from baselines import targets_cli
 from baselines.targets import coverage_report, load_targets
-from baselines.targets.engine_indices import engine_differences, freeze_indices, table_engine
-from baselines.targets.registry import INDEX_FILE, REGISTRY_FILE, load_registry
+from baselines.targets.engine_indices import engine_differences, freeze_indices
+from baselines.targets.registry import (
+    INDEX_FILE,
+    REGISTRY_FILE,
+    TARGETS_FOLDER,
+    load_registry,
+)
 from baselines.targets.verify import Check, verify_registry
 from schemas.canonical import sha256_file
 from schemas.engine_metadata import DEFAULT_ENGINE
 from schemas.errors import BaselineError, RecordError
-from schemas.records import validate
+from schemas.records import read_record, validate
 from tests.baselines.target_feeds import (
     SCHEDULE_C,
     SSI_DOLLARS,
@@ -198,4 +203,5 @@ def test_frozen_indices_are_pinned_anew(tmp_path: Path) -> None:
 
 
 def test_the_table_names_the_engine_in_use() -> None:
-    assert table_engine() == DEFAULT_ENGINE
+    table = read_record(TARGETS_FOLDER / INDEX_FILE, "target_indices")
+    assert table["engine"] == DEFAULT_ENGINE

@@ -111,7 +111,7 @@ def test_a_bad_row_refuses_the_feed_and_leaves_nothing(
 
 def test_constraints_that_can_hold_are_taken(tmp_path: Path) -> None:
     held = '[["age", ">=", 65], ["age", "<=", 65], ["age", "in", [64, 65]]]'
-    imported(tmp_path, [row(WAGES, constraints=held)])
+    assert imported(tmp_path, [row(WAGES, constraints=held)]).rows == {"facts": 1}
 
 
 def test_how_many_more_rows_are_bad_is_said(tmp_path: Path) -> None:
