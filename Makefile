@@ -8,13 +8,17 @@ BUILD_SOURCES := $(shell find builder schemas benchmarks/engine benchmarks/scori
 	baselines/targets \( -name '*.py' -o -name '*.json' -o -name '*.csv' \) 2>/dev/null)
 ROOMS := schemas baselines benchmarks gates builder dashboard
 
-.PHONY: gates test nightly check install clean
+.PHONY: gates bench-engine test nightly check install clean
 .DELETE_ON_ERROR:
 
 gates: $(INSTALLED) $(DEMO)/incumbent.h5 $(DEMO)/candidate.h5
-	$(BIN)/mpgate baseline verify psl-cps-2024 --file $(DEMO)/incumbent.h5
+	$(BIN)/mpgate baseline fetch psl-cps-2024 --from $(DEMO)/incumbent.h5
 	@$(BIN)/python -m pytest gates/ --candidate $(DEMO)/candidate.h5 --incumbent psl-cps-2024 \
 		-q --tb=no -rN; code=$$?; test $$code -le 1
+
+bench-engine: $(INSTALLED) $(DEMO)/incumbent.h5 $(DEMO)/candidate.h5
+	$(BIN)/python -m benchmarks.bench_engine --candidate $(DEMO)/candidate.h5 \
+		--incumbent $(DEMO)/incumbent.h5 --out $(DEMO)/bench_engine.json
 
 $(DEMO)/incumbent.h5: $(BUILD_SOURCES) | $(INSTALLED)
 	$(BIN)/mpgate build embedded --role incumbent --out $@

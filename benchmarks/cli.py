@@ -1,98 +1,163 @@
-"""`measure`: make the evidence of one file."""
+"""`measure`: make the evidence of one file, its reforms beside an incumbent's, and its runtime."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from baselines.registry import load_baseline
+from baselines.store import baseline_path
 from benchmarks.contributions import save_contributions
 from benchmarks.evidence_store import cached_contributions, contributions_path
-from benchmarks.measure import measure_evidence
-from benchmarks.suite import DEFAULT_SUITE, load_suite
+from benchmarks.measure import measure_together
+from benchmarks.measure_tables import (
+    benchmark_rows,
+    benchmark_table,
+    runtime_table,
+    summary_table,
+    target_table,
+)
+from benchmarks.runtime import measure_runtime
+from benchmarks.suite import DEFAULT_SUITE
 from schemas.canonical import canonical_bytes
-from schemas.errors import MpgateError
+from schemas.errors import MpgateError, UsageError
 from schemas.records import write_record
 
 ERROR_EXIT = 3
-app = typer.Typer(no_args_is_help=True, help="Measure datasets: targets, reforms, weights.")
+app = typer.Typer(no_args_is_help=True, help="Measure datasets: targets, reforms, runtime.")
+
+
+class Part(StrEnum):
+    """What of a measurement is wanted."""
+
+    EVIDENCE = "evidence"
+    BENCHMARKS = "benchmarks"
+    RUNTIME = "runtime"
 
 
 @app.callback()
 def benchmarks_room() -> None:
-    """Measure datasets: targets, reforms, weights."""
+    """Measure datasets: targets, reforms, runtime."""
 
 
 @app.command()
 def measure(
     file: Annotated[Path, typer.Argument(help="The H5 file to measure.")],
+    incumbent: Annotated[
+        str | None, typer.Option(help="Id of the incumbent to measure beside it.")
+    ] = None,
     suite: Annotated[str, typer.Option(help="Id of the suite.")] = DEFAULT_SUITE,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="No shortcuts: one plain simulation per reform.")
+    ] = False,
+    only: Annotated[
+        Part | None, typer.Option(help="One part alone; runtime needs --incumbent.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the evidence here (and contributions beside it).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the evidence record.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print records, not tables.")] = False,
 ) -> None:
     """Measure FILE once and keep its evidence.
 
     Example: mpgate measure runs/demo/candidate.h5 --out runs/demo/evidence.json
     """
     try:
-        record = _measure_with_bar(file, suite)
-        if out is not None:
-            write_record(out, record, "evidence")
-            if (contributions := cached_contributions(record)) is not None:
-                save_contributions(contributions_path(out), contributions)
-        _show(record, as_json)
+        found = _measured(file, incumbent, suite, exact, only)
+        if out is not None and Part.EVIDENCE in found:
+            _write(out, found[Part.EVIDENCE])
+        _show(found, only, as_json)
     except MpgateError as error:
         Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(ERROR_EXIT) from error
 
 
-def _measure_with_bar(file: Path, suite: str) -> dict[str, Any]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(f"measuring {file.name}", total=None)
+def _measured(
+    file: Path, incumbent: str | None, suite: str, exact: bool, only: Part | None
+) -> dict[str, Any]:
+    """Return the records made, by part; `incumbent` holds the incumbent's evidence."""
+    found: dict[str, Any] = {}
+    other = None if incumbent is None else _incumbent_path(incumbent)
+    if other is None and only is Part.RUNTIME:
+        raise UsageError(
+            "runtime is measured against an incumbent, pair by pair on this machine",
+            reason="measure.no_incumbent",
+            remedy="name one: --incumbent psl-cps-2024",
+        )
+    with _Bar(file) as advance:
+        if only is not Part.RUNTIME:
+            paths = [file] if other is None else [file, other]
+            records = measure_together(paths, suite, progress=advance, exact=exact)
+            found = dict(zip((Part.EVIDENCE, "incumbent"), records, strict=False))
+        if other is not None and incumbent is not None and only in (None, Part.RUNTIME):
+            found[Part.RUNTIME] = measure_runtime(
+                file, other, incumbent_id=incumbent, progress=advance
+            )
+    return found
 
-        def advance(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=stage, completed=done, total=total or None)
 
-        return measure_evidence(file, suite, progress=advance)
+def _incumbent_path(incumbent: str) -> Path:
+    load_baseline(incumbent)
+    path = baseline_path(incumbent)
+    if path is None:
+        raise UsageError(
+            f"the file of {incumbent} is not here",
+            reason="measure.incumbent_absent",
+            remedy=f"run `mpgate baseline fetch {incumbent}`, or "
+            f"`mpgate baseline verify {incumbent} --file FILE`",
+        )
+    return path
 
 
-def _show(record: dict[str, Any], as_json: bool) -> None:
+class _Bar:
+    """A progress bar on standard error; gives the function that moves it."""
+
+    def __init__(self, file: Path) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        self._bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+        self._task = self._bar.add_task(f"measuring {file.name}", total=None)
+
+    def __enter__(self) -> Any:
+        self._bar.start()
+        return self._advance
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def _advance(self, stage: str, done: int, total: int) -> None:
+        self._bar.update(self._task, description=stage, completed=done, total=total or None)
+
+
+def _write(out: Path, record: dict[str, Any]) -> None:
+    write_record(out, record, "evidence")
+    if (contributions := cached_contributions(record)) is not None:
+        save_contributions(contributions_path(out), contributions)
+
+
+def _show(found: dict[str, Any], only: Part | None, as_json: bool) -> None:
+    evidence, theirs = found.get(Part.EVIDENCE), found.get("incumbent")
     if as_json:
-        typer.echo(canonical_bytes(record).decode(), nl=False)
+        typer.echo(canonical_bytes(_as_record(found, only)).decode(), nl=False)
         return
     console = Console()
-    console.print(_summary_table(record))
-    console.print(_target_table(record))
+    if evidence is not None and only in (None, Part.EVIDENCE):
+        console.print(summary_table(evidence))
+        console.print(target_table(evidence))
+    if evidence is not None and only in (None, Part.BENCHMARKS):
+        console.print(benchmark_table(evidence, theirs))
+    if Part.RUNTIME in found:
+        console.print(runtime_table(found[Part.RUNTIME]))
 
 
-def _summary_table(record: dict[str, Any]) -> Table:
-    table = Table(title=f"{record['subject']['label']}, suite {record['suite']['id']}")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    for entity, count in record["counts"].items():
-        table.add_row(f"{entity} records", f"{count:,}")
-    for name, value in record["weights"].items():
-        table.add_row(f"weights: {name}", f"{value:,.4g}")
-    for benchmark in record["benchmarks"]:
-        for name, value in benchmark["delta"].items():
-            table.add_row(f"{benchmark['id']}: {name}", f"{value:+,.0f}")
-    return table
-
-
-def _target_table(record: dict[str, Any]) -> Table:
-    table = Table(title="Estimates against published figures")
-    for heading in ("target", "estimate", "published", "error"):
-        table.add_column(heading, justify="left" if heading == "target" else "right")
-    published = {each.target_id: each.value for each in load_suite(record["suite"]["id"]).targets}
-    for row in record["targets"]:
-        value, estimate = published[row["target_id"]], row["estimate"]
-        error = f"{(estimate - value) / abs(value):+.1%}"
-        table.add_row(row["target_id"], f"{estimate:,.4g}", f"{value:,.4g}", error)
-    return table
+def _as_record(found: dict[str, Any], only: Part | None) -> Any:
+    """Return one record where one was asked for or made, else all of them by name."""
+    if only is Part.BENCHMARKS:
+        return benchmark_rows(found[Part.EVIDENCE], found.get("incumbent"))
+    if only is not None or len(found) == 1:
+        return found[only or Part.EVIDENCE]
+    return {str(part): record for part, record in found.items()}

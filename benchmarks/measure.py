@@ -17,25 +17,29 @@ from benchmarks.benchmark_outputs import (
     measure_columns,
     reform_result,
 )
+from benchmarks.capital_gains.cash import with_cash_gains
+from benchmarks.capital_gains.own_lots import own_lots
 from benchmarks.contributions import MEASURE_PREFIX, Contributions
+from benchmarks.engine.arms import Arm
 from benchmarks.engine.child import Progress
 from benchmarks.engine.metadata import installed_versions
-from benchmarks.engine.session import simulate
+from benchmarks.engine.together import simulate_arms
 from benchmarks.evidence_store import (
     cached_contributions,
     cached_evidence,
     code_sha256,
     store_evidence,
 )
+from benchmarks.report import spm_geography
 from benchmarks.scoring.arrays import SimulatedArrays
 from benchmarks.scoring.kernel import contribution_matrix, estimates
 from benchmarks.suite import (
     DEFAULT_SUITE,
     Suite,
     load_suite,
-    required_baseline_outputs,
-    required_reform_outputs,
+    periods,
 )
+from benchmarks.suite_arms import baseline_id, long_term_gains, own_lots_id, suite_arms
 from benchmarks.weights import household_weights, record_counts, weight_diagnostics
 from schemas.canonical import sha256_file
 from schemas.dataset import Dataset, open_dataset
@@ -57,32 +61,93 @@ class Simulator(Protocol):
     ) -> SimulatedArrays: ...
 
 
+class ArmsSimulator(Protocol):
+    """`simulate_arms`, or a stand-in: per file, the arrays of each arm."""
+
+    def __call__(
+        self,
+        paths: Sequence[Path],
+        arms: Sequence[Sequence[Arm]],
+        *,
+        progress: Progress | None = None,
+        exact: bool = False,
+    ) -> Sequence[Mapping[str, SimulatedArrays]]: ...
+
+
 def measure_evidence(
     path: Path | str,
     suite_id: str = DEFAULT_SUITE,
     *,
     progress: Progress | None = None,
     use_cache: bool = True,
-    simulator: Simulator = simulate,
+    exact: bool = False,
+    simulator: ArmsSimulator = simulate_arms,
 ) -> dict[str, Any]:
     """Return the evidence of a file for a suite, from the cache where it was measured before.
 
-    One baseline simulation (targets and measures together) and one per reform, one after the
-    other. Without `use_cache` the figures are made again and the cached record replaced (arrays
-    of finished simulations are still reused). Raises DatasetError, MeasureError or UsageError.
+    As `measure_together`, for one file.
+    """
+    [record] = measure_together(
+        [path], suite_id, progress=progress, use_cache=use_cache, exact=exact, simulator=simulator
+    )
+    return record
+
+
+def measure_together(
+    paths: Sequence[Path | str],
+    suite_id: str = DEFAULT_SUITE,
+    *,
+    progress: Progress | None = None,
+    use_cache: bool = True,
+    exact: bool = False,
+    simulator: ArmsSimulator = simulate_arms,
+) -> list[dict[str, Any]]:
+    """Return the evidence of each file for a suite; what is missing is simulated together.
+
+    Without `use_cache` the figures are made again and the cached records replaced (arrays of
+    finished simulations are still reused). With `exact` every simulation is a plain run of its
+    own. Raises DatasetError, MeasureError or UsageError.
     """
     suite = load_suite(suite_id)
-    dataset = open_dataset(path)
-    sha256 = sha256_file(path)
-    found = cached_evidence(sha256, suite.sha256) if use_cache else None
-    if found is not None and cached_contributions(found) is not None:
-        return found
-    _check_period(dataset, suite)
-    record, contributions = _measure(dataset, suite, progress, simulator)
-    _check_unchanged(record, sha256)
-    validate(record, "evidence")
-    store_evidence(record, contributions)
-    return record
+    found: dict[Path, dict[str, Any] | None] = {
+        Path(path): _known(Path(path), suite, use_cache and not exact) for path in paths
+    }
+    missing = [path for path, record in found.items() if record is None]
+    measured = _measure_all(missing, suite, progress, simulator, exact) if missing else []
+    for path, (made, contributions) in zip(missing, measured, strict=True):
+        validate(made, "evidence")
+        store_evidence(made, contributions)
+        found[path] = made
+    return [each for path in paths if (each := found[Path(path)]) is not None]
+
+
+def _known(path: Path, suite: Suite, use_cache: bool) -> dict[str, Any] | None:
+    """Return cached evidence whose contributions are still there; raises for an unusable file."""
+    open_dataset(path)
+    record = cached_evidence(sha256_file(path), suite.sha256) if use_cache else None
+    return record if record is not None and cached_contributions(record) is not None else None
+
+
+def _measure_all(
+    paths: Sequence[Path],
+    suite: Suite,
+    progress: Progress | None,
+    simulator: ArmsSimulator,
+    exact: bool,
+) -> list[tuple[dict[str, Any], Contributions]]:
+    shas = [sha256_file(path) for path in paths]
+    datasets = [open_dataset(path) for path in paths]
+    for dataset in datasets:
+        _check_period(dataset, suite)
+        household_weights(dataset)  # refuses unusable weights before hours of simulation
+    arms = [suite_arms(suite, dataset) for dataset in datasets]
+    simulated = simulator(paths, arms, progress=progress, exact=exact)
+    results = [
+        _evidence(dataset, suite, each) for dataset, each in zip(datasets, simulated, strict=True)
+    ]
+    for (record, _), sha256 in zip(results, shas, strict=True):
+        _check_unchanged(record, sha256)
+    return results
 
 
 def _check_unchanged(record: Mapping[str, Any], sha256: str) -> None:
@@ -104,38 +169,68 @@ def _check_period(dataset: Dataset, suite: Suite) -> None:
         )
 
 
-def _measure(
-    dataset: Dataset, suite: Suite, progress: Progress | None, simulator: Simulator
+def _evidence(
+    dataset: Dataset, suite: Suite, simulated: Mapping[str, SimulatedArrays]
 ) -> tuple[dict[str, Any], Contributions]:
-    started = time.time()
     weights = household_weights(dataset)
-    baseline = simulator(dataset.path, required_baseline_outputs(suite), progress=progress)
-    totals = MeasuredTotals(baseline, weights)
-    contributions = suite_contributions(suite, baseline, weights)
-    results, runs = [], [_run_entry("baseline", baseline)]
-    for benchmark in suite.benchmarks:
-        outputs = required_reform_outputs(suite)
-        reform = simulator(dataset.path, outputs, benchmark["reform"], progress=progress)
-        results.append(reform_result(suite, benchmark, totals, MeasuredTotals(reform, weights)))
-        runs.append(_run_entry(benchmark["id"], reform))
+    baselines = {
+        year: MeasuredTotals(simulated[baseline_id(year)], weights) for year in periods(suite)
+    }
+    own = simulated[baseline_id(suite.record["period"])]
+    contributions = suite_contributions(suite, own, weights)
     record = {
         "schema": "evidence",
-        "schema_version": 1,
+        "schema_version": 2,
         "subject": subject(dataset, dataset_hashes(dataset)),
         "engine": installed_versions(),
         "suite": {"id": suite.id, "sha256": suite.sha256},
         "target_db": target_db_identity(),
-        "geography": _geography(baseline),
+        "geography": spm_geography(own.meta),
         "code_sha256": code_sha256(),
         "counts": record_counts(dataset),
         "weights": weight_diagnostics(dataset),
         "targets": _target_estimates(suite, contributions),
         "contributions": contributions.summary(),
-        "baseline": baseline_totals(suite, totals),
-        "benchmarks": results,
-        "run": {"measured_at": round(started), "simulations": runs},
+        "baseline": baseline_totals(suite, baselines[suite.record["period"]]),
+        "benchmarks": [
+            _benchmark(dataset, suite, each, baselines[each["period"]], simulated)
+            for each in suite.benchmarks
+        ],
+        "run": {
+            "measured_at": round(time.time()),
+            "simulations": [_run_entry(name, each) for name, each in simulated.items()],
+        },
     }
     return record, contributions
+
+
+def _benchmark(
+    dataset: Dataset,
+    suite: Suite,
+    benchmark: Mapping[str, Any],
+    baseline: MeasuredTotals,
+    simulated: Mapping[str, SimulatedArrays],
+) -> dict[str, Any]:
+    """Return what a reform changes; the result on the file's own lots is told beside it."""
+
+    def result(arm_id: str) -> dict[str, Any]:
+        arrays = simulated[arm_id]
+        if "indexing" in benchmark:
+            arrays = with_cash_gains(baseline.simulated, arrays)
+        reform = MeasuredTotals(arrays, baseline.weights, context=baseline.simulated)
+        return reform_result(suite, benchmark, baseline, reform, str(arrays.meta["method"]))
+
+    found = result(benchmark["id"])
+    if (arm_id := own_lots_id(benchmark)) in simulated:
+        own = own_lots(dataset, long_term_gains(dataset), int(benchmark["period"]))
+        if own is not None:
+            count = len(own.lots.gain)
+            found["own_lots"] = {
+                "lots": count,
+                "sha256": own.sha256,
+                "delta": result(arm_id)["delta"],
+            }
+    return found
 
 
 def suite_contributions(
@@ -162,13 +257,7 @@ def _target_estimates(suite: Suite, contributions: Contributions) -> list[dict[s
     ]
 
 
-def _geography(baseline: SimulatedArrays) -> str:
-    """Return the SPM geography the engine was given: national for a file without counties."""
-    settings = baseline.meta.get("spm") or {}
-    return str(settings.get("geography_kind", "engine_default"))
-
-
 def _run_entry(name: str, simulated: SimulatedArrays) -> dict[str, Any]:
     """Return what may differ between two measurements of the same content."""
-    keys = ("wall_s", "peak_rss_gb", "cached", "formula_runs", "unique_pairs")
+    keys = ("wall_s", "peak_rss_gb", "cached", "formula_runs", "unique_pairs", "stacked", "method")
     return {"name": name, **{key: simulated.meta[key] for key in keys if key in simulated.meta}}

@@ -11,6 +11,14 @@ from typing import Any
 from baselines.targets import Target, load_targets
 from benchmarks.scoring.kernel import required_outputs
 from benchmarks.scoring.scheme import HELD_OUT, TRAIN, Aggregate, Family, HeldOutSet, Scheme
+from benchmarks.suite_benchmarks import (
+    NET_INCOME,
+    REPORT_BASELINE_OUTPUTS,
+    REPORT_OUTPUTS,
+    benchmark_problems,
+    measure_outputs,
+    measures_at,
+)
 from schemas.canonical import sha256_json
 from schemas.errors import RecordError, UsageError
 from schemas.records import read_record
@@ -43,6 +51,10 @@ class Suite:
     def measures(self) -> dict[str, dict[str, Any]]:
         """Return the measures (weighted totals in dollars or persons) by name."""
         return dict(self.record["measures"])
+
+    def measures_at(self, period: int) -> dict[str, dict[str, Any]]:
+        """Return the measures for a year: `ssi@2024-12` is December of 2026 in a run for 2026."""
+        return measures_at(self.measures, period)
 
     @cached_property
     def scheme(self) -> Scheme:
@@ -90,7 +102,7 @@ def load_suite(suite_id: str = DEFAULT_SUITE) -> Suite:
     """Return a validated suite; raises UsageError for an unknown id, naming the known ones.
 
     Raises RecordError where the registry no longer holds the targets the suite was frozen with, or
-    where groups, families and aggregates contradict each other.
+    where groups, families, aggregates or benchmarks contradict each other.
     """
     if suite_id not in suite_ids():
         raise UsageError(
@@ -106,7 +118,11 @@ def suite_of(record: Mapping[str, Any], registry: Sequence[Target]) -> Suite:
     """Return the suite that a valid manifest selects from a registry; raises RecordError."""
     targets = _selected(record, registry)
     suite = Suite(record=record, sha256=sha256_json(record), targets=targets)
-    for problem in (*_frozen_problems(record, targets), *_scheme_problems(suite, registry)):
+    for problem in (
+        *_frozen_problems(record, targets),
+        *_scheme_problems(suite, registry),
+        *benchmark_problems(record),
+    ):
         raise RecordError(
             f"suite {suite.id}: {problem}",
             reason="suite.inconsistent",
@@ -190,28 +206,46 @@ def _unknown_members(suite: Suite) -> Iterator[str]:
             yield f"aggregate {aggregate.name} names the unknown measure {aggregate.measure}"
 
 
-def required_baseline_outputs(suite: Suite) -> list[str]:
-    """Return the sorted output requests of the one baseline simulation.
+def periods(suite: Suite) -> tuple[int, ...]:
+    """Return the years that the benchmarks are simulated for: the suite's own first, then later."""
+    own = int(suite.record["period"])
+    return tuple(sorted({own, *(int(each["period"]) for each in suite.benchmarks)}))
 
-    Builder and measuring ask for exactly these, so that both share the cached simulation.
+
+def required_baseline_outputs(suite: Suite, period: int | None = None) -> list[str]:
+    """Return the sorted output requests of the baseline simulation for `period`.
+
+    In the suite's own year (the default) they cover targets, every measure and the report: builder
+    and measuring ask for exactly these, so that both share the cached simulation. In another year
+    they cover the benchmarks of that year and the report.
     """
-    measured = {each for name in suite.measures for each in measure_outputs(suite, name)}
-    return sorted(measured | set(required_outputs(suite.targets)))
+    wanted = {*required_reform_outputs(suite, period), *REPORT_BASELINE_OUTPUTS}
+    if period in (None, suite.record["period"]):
+        for name in suite.measures:
+            wanted.update(measure_outputs(suite.measures, name))
+        wanted.update(required_outputs(suite.targets))
+    return sorted(wanted)
 
 
-def required_reform_outputs(suite: Suite) -> list[str]:
-    """Return the sorted output requests of every reform's simulation.
+def required_reform_outputs(suite: Suite, period: int | None = None) -> list[str]:
+    """Return the sorted output requests of every reform's simulation for `period`.
 
-    One list for all reforms, so that they share one evaluation plan.
+    One list for all reforms of a year, so that they share one evaluation plan.
     """
-    names = {name for benchmark in suite.benchmarks for name in benchmark["outputs"]}
-    return sorted({request for name in names for request in measure_outputs(suite, name)})
+    return sorted(listed_outputs(suite, period))
 
 
-def measure_outputs(suite: Suite, name: str) -> set[str]:
-    """Return the output requests of one measure: its terms, items and those of its parts."""
-    measure = suite.measures[name]
-    found = {term["variable"] for term in (*measure["terms"], *measure.get("items", ()))}
-    for part in measure.get("parts", ()):
-        found |= measure_outputs(suite, part["measure"])
-    return found
+def listed_outputs(suite: Suite, period: int | None = None) -> list[str]:
+    """Return the reform outputs for `period` in the order of the manifest, each once.
+
+    `household_net_income` comes first: the habit of documented scripts, which the plain
+    comparison script follows. The default period is the suite's own year.
+    """
+    year = suite.record["period"] if period is None else period
+    measures = suite.measures_at(year)
+    found = [NET_INCOME]
+    for benchmark in suite.benchmarks:
+        if benchmark["period"] == year:
+            for name in benchmark["outputs"]:
+                found += measure_outputs(measures, name)
+    return list(dict.fromkeys([*found, *REPORT_OUTPUTS]))

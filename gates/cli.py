@@ -22,6 +22,7 @@ from gates.file_cli import contract, file_hash
 from gates.inputs import JudgeInputs, read_inputs, write_inputs
 from gates.judges import JUDGES
 from gates.judging import judge_gate
+from gates.measuring import with_external
 from gates.policy import STAGES, Policy, load_policy
 from gates.results import (
     EXIT_CODES,
@@ -61,6 +62,12 @@ def judge(
     incumbent: Annotated[str, typer.Option(help="A pinned baseline.")] = "psl-cps-2024",
     stage: Annotated[str, typer.Option(help="beta or default.")] = "default",
     measure: Annotated[str, typer.Option(help="auto or never.")] = "auto",
+    no_runtime: Annotated[
+        bool, typer.Option("--no-runtime", help="Leave the runtime gate unmeasured (minutes).")
+    ] = False,
+    external: Annotated[
+        Path | None, typer.Option(help="Expected values of an external benchmark (JSON).")
+    ] = None,
     results: Annotated[Path | None, typer.Option(help="Where to write the results.")] = None,
     exceptions: Annotated[
         Path | None, typer.Option(help="A folder of exception records, else the committed ones.")
@@ -76,7 +83,8 @@ def judge(
     Example: mpgate judge runs/demo/results/records --explain loss.broad
 
     Given the directory `results/records` of an earlier run, it judges the same evidence again, with
-    the same exception records on the same day unless `--exceptions` names others.
+    the same exception records on the same day unless `--exceptions` names others. Runtimes are
+    measured last; `--external` is compared with the evidence in either case.
     """
     policy = load_policy()
     try:
@@ -84,7 +92,8 @@ def judge(
         _known(measure, ("auto", "never"), "--measure")
         if explain is not None:
             require_explainable(explain, [gate.id for gate in policy.gates])
-        asked = _Asked(candidate, incumbent, measure, results, exceptions)
+        runtime = "off" if no_runtime else "measure"
+        asked = _Asked(candidate, incumbent, measure, runtime, external, results, exceptions)
         inputs, directory = _inputs(asked, policy, as_json)
     except MpgateError as error:
         record = error_record(policy, candidate, incumbent, error, _stage_or_default(stage))
@@ -106,6 +115,8 @@ class _Asked(NamedTuple):
     candidate: Path
     incumbent: str
     measure: str
+    runtime: str
+    external: Path | None
     results: Path | None
     exceptions: Path | None
 
@@ -117,10 +128,18 @@ def _inputs(asked: _Asked, policy: Policy, quiet: bool) -> tuple[JudgeInputs, Pa
     given = None if asked.exceptions is None else exceptions_today(asked.exceptions)
     if (asked.candidate / "judge_inputs.json").is_file():
         inputs = read_inputs(asked.candidate)
+        if asked.external is not None:
+            inputs = with_external(inputs, asked.external, policy)
         directory = asked.results or asked.candidate.parent
         return (inputs if given is None else replace(inputs, exceptions=given)), directory
     inputs = gather_with_progress(
-        asked.candidate, asked.incumbent, policy, asked.measure, quiet=quiet
+        asked.candidate,
+        asked.incumbent,
+        policy,
+        asked.measure,
+        runtime=asked.runtime,
+        external=asked.external,
+        quiet=quiet,
     )
     inputs = replace(inputs, exceptions=given or exceptions_today(EXCEPTIONS_DIR))
     directory = asked.results or results_directory(Path.cwd(), asked.candidate)

@@ -79,7 +79,7 @@ def refusal(
 
     It covers where the gate accepts its kind, someone answers for it and someone else approved it,
     the day lies between approval and expiry, and the value is no larger than the bound, which is in
-    the gate's unit.
+    the gate's unit, nor than what the policy lets any record cover.
     """
     bound, blank = record["bound"], [n for n in _SIGNATURES if not record[n].strip()]
     if record["kind"] not in gate.exceptions:
@@ -98,6 +98,8 @@ def refusal(
         return f"its bound is in {bound['unit']}, the gate's unit is {gate.unit}"
     if value > bound["value"]:
         return f"the value {value:.6g} is over its bound of {bound['value']:.6g} {gate.unit}"
+    if gate.exceptions_up_to is not None and value > gate.exceptions_up_to:
+        return f"no record covers a value beyond {gate.exceptions_up_to:.6g} {gate.unit}"
     return None
 
 

@@ -47,7 +47,10 @@ def _parts(inputs: JudgeInputs, gate: Gate, result: Mapping[str, Any]) -> dict[s
     what, pairs, targets = _in_full(inputs, gate, result)
     if not pairs:
         return None
-    by = {"target" if targets else "part": ranked(pairs)}
+    of = "target" if targets else "program" if result["breakdowns"] else "part"
+    by = {of: ranked(pairs)}
+    for name, parts in result["breakdowns"].items():
+        by[name] = ranked([(part["name"], part["value"]) for part in parts])
     for name, label in _LABELS.items() if targets else ():
         by[name] = ranked(_grouped(pairs, targets, label))
     return {"of": what, "delta": sum(value for _, value in pairs), "by": by}

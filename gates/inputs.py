@@ -20,6 +20,9 @@ RECORDS = {
     "contract": "contract_findings",
     "loader": "loader_smoke",
     "loss": "loss_record",
+    "runtime": "runtime",
+    "storage": "storage",
+    "external": "external_comparison",
     "suite": "benchmark_manifest",
     "candidate_manifest": "candidate_manifest",
 }
@@ -90,6 +93,22 @@ class JudgeInputs:
     def loader(self) -> Mapping[str, Any]:
         """Return the loader smoke run of the candidate; that of another file is an error."""
         return self._of(self.record("loader"), self.candidate["sha256"], "the candidate")
+
+    def storage(self) -> Mapping[str, Any]:
+        """Return the storage record of the candidate; that of another file is an error."""
+        return self._of(self.record("storage"), self.candidate["sha256"], "the candidate")
+
+    def external(self) -> Mapping[str, Any]:
+        """Return the external comparison of the candidate; that of another file is an error."""
+        return self._of(self.record("external"), self.candidate["sha256"], "the candidate")
+
+    def runtime(self) -> Mapping[str, Any]:
+        """Return the runtimes of candidate and pinned incumbent; those of others are an error."""
+        record = self.record("runtime")
+        pinned = self.record("baseline")["pins"]["h5_sha256"]
+        self._same(record, record["candidate"], self.candidate["sha256"], "the candidate")
+        self._same(record, record["incumbent"], pinned, "the pinned incumbent")
+        return record
 
     def incumbent_record(self) -> Mapping[str, Any]:
         """Return the incumbent's evidence as measured on the pinned file, sound or not.
@@ -177,7 +196,13 @@ class JudgeInputs:
             )
 
     def _of(self, record: Mapping[str, Any], sha: str | None, whose: str) -> Mapping[str, Any]:
-        found = record["subject"]["sha256"]
+        self._same(record, record["subject"], sha, whose)
+        return record
+
+    def _same(
+        self, record: Mapping[str, Any], measured: Mapping[str, Any], sha: str | None, whose: str
+    ) -> None:
+        found = measured["sha256"]
         if found != sha:
             raise NotJudged(
                 "error",
@@ -185,7 +210,6 @@ class JudgeInputs:
                 f"not on {whose} ({(sha or 'unpinned')[:12]})",
                 "delete it and measure the right file",
             )
-        return record
 
     def hashes(self) -> dict[str, str | None]:
         """Return the content hash of every record at hand; null for an absent one."""
@@ -204,7 +228,7 @@ def write_inputs(directory: Path, inputs: JudgeInputs) -> None:
         (directory / f"{name}.json").unlink(missing_ok=True)
     index = {
         "schema": _INDEX,
-        "schema_version": 2,
+        "schema_version": 3,
         "candidate": dict(inputs.candidate),
         "records": sorted(inputs.records),
         "absent": {name: dict(why) for name, why in inputs.absent.items()},

@@ -7,7 +7,7 @@ missing (`unmeasured`), foreign or broken (`error`). The limit of each stage is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gates.exceptions import covering, in_words
@@ -23,7 +23,8 @@ class Measurement:
 
     `severity` says how bad a breach of a contract check is: `critical` or `warning`. `failure`
     fails the gate whatever the value. `standard_error` is of the value, in the gate's unit; noise
-    is shown and decides nothing.
+    is shown and decides nothing. `breakdowns` are other lists of parts that sum to the delta.
+    `undecided` says per stage why the value does not decide its limit: that stage is unmeasured.
     """
 
     value: float
@@ -33,12 +34,14 @@ class Measurement:
     incumbent: float | None = None
     delta: float | None = None
     contributors: tuple[tuple[str, float], ...] = ()
+    breakdowns: Mapping[str, tuple[tuple[str, float], ...]] = field(default_factory=dict)
     details: tuple[str, ...] = ()
     remedy: str = ""
     severity: str | None = None
     failure: str = ""
     standard_error: float | None = None
     within_noise: bool | None = None
+    undecided: Mapping[str, str] = field(default_factory=dict)
 
 
 Judge = Callable[[JudgeInputs, Gate], Measurement]
@@ -71,7 +74,8 @@ def _judged(gate: Gate, found: Measurement, inputs: JudgeInputs) -> dict[str, An
         "delta": found.delta,
         "standard_error": found.standard_error,
         "within_noise": found.within_noise,
-        "contributors": [{"name": n, "value": v} for n, v in found.contributors],
+        "contributors": _parts(found.contributors),
+        "breakdowns": {name: _parts(pairs) for name, pairs in found.breakdowns.items()},
         "message": message,
         "remedy": found.remedy or "none needed",
         "severity": found.severity,
@@ -79,6 +83,10 @@ def _judged(gate: Gate, found: Measurement, inputs: JudgeInputs) -> dict[str, An
         "exceptions": [record["id"] for record in used],
         "stages": stages,
     }
+
+
+def _parts(pairs: tuple[tuple[str, float], ...]) -> list[dict[str, Any]]:
+    return [{"name": name, "value": value} for name, value in pairs]
 
 
 def _waive(
@@ -106,23 +114,29 @@ def _with_noise(found: Measurement) -> list[str]:
 
 
 def holds(gate: Gate, stage: str, found: Measurement) -> bool:
-    """Decide whether a measurement passes its gate at a stage, exceptions left out."""
+    """Decide whether a measurement passes its gate at a stage, exceptions left out.
+
+    What is undecided at a stage does not pass it.
+    """
     limit = gate.limits[stage]
     if limit is None:
         raise NotJudged("error", f"{gate.id} was measured but has no limit", "mend the policy")
-    return not found.failure and limit.holds(found.value, found.reference)
+    decided = not found.failure and stage not in found.undecided
+    return decided and limit.holds(found.value, found.reference)
 
 
 def _stage(gate: Gate, stage: str, found: Measurement) -> dict[str, Any]:
     passed, limit = holds(gate, stage, found), gate.limits[stage]
     assert limit is not None  # `holds` raised otherwise
     bound = limit.bound(found.reference)
+    undecided = "" if found.failure else found.undecided.get(stage, "")
+    unpassed = "unmeasured" if undecided else "fail"
     return {
-        "status": "pass" if passed else "fail",
+        "status": "pass" if passed else unpassed,
         "blocking": gate.blocking[stage],
         "limit": bound,
         "margin": bound - found.value,
-        "message": found.failure or _reason(limit, found.value, bound, passed),
+        "message": found.failure or undecided or _reason(limit, found.value, bound, passed),
     }
 
 
@@ -157,6 +171,7 @@ def _unjudged(gate: Gate, status: str, message: str, remedy: str) -> dict[str, A
         **empty,
         "status": status,
         "contributors": [],
+        "breakdowns": {},
         "message": message,
         "remedy": remedy,
         "severity": None,

@@ -7,13 +7,11 @@ as absent with its reason; a file nobody may trust ends the step with one clear 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from baselines.freeze import frozen_evidence
-from baselines.profiles import load_profile
-from baselines.registry import load_baseline, require_comparable
 from baselines.store import baseline_path
 from benchmarks.contributions import Contributions
 from benchmarks.engine.child import Progress
@@ -24,53 +22,21 @@ from benchmarks.evidence_store import (
     frozen_contributions,
     is_current,
 )
+from benchmarks.external import compare_external, load_external
 from benchmarks.loader_smoke import MACHINE_LIMITS, cached_smoke, smoke_loader
-from benchmarks.measure import measure_evidence
+from benchmarks.measure import measure_evidence, measure_together
 from benchmarks.scoring.compare import compare
 from benchmarks.suite import Suite, load_suite
 from gates.contract.run import contract_findings
+from gates.gathering import Gathering, add_manifest, add_storage, profile_of, require_known
 from gates.inputs import JudgeInputs
+from gates.measuring_runtime import RuntimeMode, add_runtime
 from gates.policy import Policy
 from schemas.dataset import open_dataset
-from schemas.errors import MpgateError
-from schemas.logical import dataset_hashes
-from schemas.manifests import candidate_manifest_path
-from schemas.records import read_record
+from schemas.errors import MeasureError, MpgateError
+from schemas.logical import DatasetHashes, dataset_hashes
 
 Mode = Literal["auto", "never"]
-BEFORE_ENGINE = frozenset(
-    {
-        "layout.root",
-        "layout.tables",
-        "periods.declared",
-        "lengths",
-        "ids.present",
-        "ids.integer",
-        "ids.unique",
-        "joins.resolve",
-        "joins.empty",
-        "weights.present",
-        "weights.nonnegative",
-        "values.finite",
-        "values.dtypes",
-    }
-)
-
-
-@dataclass
-class _Gathering:
-    """Records found so far, and the reason for each one that could not be had."""
-
-    records: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    absent: dict[str, Mapping[str, str]] = field(default_factory=dict)
-
-    def miss(self, name: str, status: str, message: str, remedy: str) -> None:
-        """Note why a record is absent; the gates that need it take over this status."""
-        self.absent[name] = {"status": status, "message": message, "remedy": remedy}
-
-    def fail(self, name: str, error: MpgateError) -> None:
-        """Note a record that could not be made because of an error."""
-        self.miss(name, "error", error.message, error.remedy)
 
 
 def gather(
@@ -79,22 +45,31 @@ def gather(
     policy: Policy,
     *,
     mode: Mode = "auto",
+    runtime: RuntimeMode = "measure",
+    external: Path | None = None,
     progress: Progress | None = None,
 ) -> JudgeInputs:
     """Return all records for judging `candidate` against an incumbent.
 
     Raises DatasetError for a candidate that is no trustworthy H5, BaselineError for an incumbent
-    that is unknown or unpinned. With mode `never` only cached and frozen evidence is used.
+    that is unknown or unpinned, RecordError for an `external` file that is no record for the suite.
+    With mode `never` only cached and frozen evidence is used. Runtime comes last, and only where
+    evidence was had: a file that cannot be measured is not timed.
     """
-    found, identity = _examine(candidate, incumbent_id, mode, progress)
     suite = load_suite(policy.suite)
+    supplied = None if external is None else load_external(external, suite)
+    found, hashes = _examine(candidate, incumbent_id, mode, progress)
     found.records["suite"] = suite.record
-    _add_manifest(found, candidate)
-    _add_incumbent(found, incumbent_id, suite, mode, progress)
+    add_manifest(found, candidate)
+    add_storage(found, candidate, hashes)
+    together = None if "evidence" in found.absent else candidate
+    _add_incumbent(found, incumbent_id, together, suite, mode, progress)
     if "evidence" not in found.absent:
-        _add_evidence(found, candidate, identity["sha256"], suite, mode, progress)
+        _add_evidence(found, candidate, hashes.file_sha256, suite, mode, progress)
     _add_loss(found, suite)
-    return JudgeInputs(identity, found.records, found.absent)
+    _add_external(found, supplied)
+    add_runtime(found, candidate, incumbent_id, "never" if mode == "never" else runtime, progress)
+    return JudgeInputs(_identity(candidate, hashes), found.records, found.absent)
 
 
 def gather_contract(
@@ -108,22 +83,43 @@ def gather_contract(
 
     Raises as `gather` does. Without an incumbent the comparative checks do not apply.
     """
-    found, identity = _examine(candidate, incumbent_id, mode, progress)
-    return JudgeInputs(identity, found.records, found.absent)
+    found, hashes = _examine(candidate, incumbent_id, mode, progress)
+    return JudgeInputs(_identity(candidate, hashes), found.records, found.absent)
+
+
+def with_external(inputs: JudgeInputs, external: Path, policy: Policy) -> JudgeInputs:
+    """Return records of an earlier run with an external record supplied now.
+
+    Raises RecordError for a file that is no record for the policy's suite.
+    """
+    found = Gathering(dict(inputs.records), dict(inputs.absent))
+    for held in (found.records, found.absent):
+        held.pop("external", None)
+    _add_external(found, load_external(external, load_suite(policy.suite)))
+    return replace(inputs, records=found.records, absent=found.absent)
+
+
+def _identity(candidate: Path, hashes: DatasetHashes) -> dict[str, Any]:
+    return {
+        "label": candidate.name,
+        "sha256": hashes.file_sha256,
+        "logical_sha256": hashes.logical_sha256,
+        "size_bytes": hashes.size_bytes,
+    }
 
 
 def _examine(
     candidate: Path, incumbent_id: str | None, mode: Mode, progress: Progress | None
-) -> tuple[_Gathering, dict[str, Any]]:
+) -> tuple[Gathering, DatasetHashes]:
     """Check the file against the contract, then let the engine load it if that is safe."""
-    found = _Gathering()
+    found = Gathering()
     if incumbent_id is not None:
         found.records["baseline"] = require_known(incumbent_id)
     dataset = open_dataset(candidate)
     hashes = dataset_hashes(dataset)
-    profile = None if incumbent_id is None else _profile(incumbent_id)
+    profile = None if incumbent_id is None else profile_of(incumbent_id)
     found.records["contract"] = contract_findings(dataset, hashes, incumbent=profile)
-    broken = _broken(found)
+    broken = found.broken()
     if broken:
         for name in ("loader", "evidence"):
             found.miss(
@@ -134,41 +130,11 @@ def _examine(
             )
     else:
         _add_loader(found, candidate, hashes.file_sha256, mode, progress)
-    identity = {
-        "label": candidate.name,
-        "sha256": hashes.file_sha256,
-        "logical_sha256": hashes.logical_sha256,
-        "size_bytes": hashes.size_bytes,
-    }
-    return found, identity
-
-
-def require_known(incumbent_id: str) -> dict[str, Any]:
-    """Return an incumbent's manifest; raises BaselineError if unknown or not comparable."""
-    manifest = dict(load_baseline(incumbent_id))
-    require_comparable(manifest)
-    return manifest
-
-
-def _profile(incumbent_id: str) -> Mapping[str, Any] | str:
-    """Return the incumbent's input profile, or the reason why it has none."""
-    profile = load_profile(incumbent_id)
-    if profile is not None:
-        return profile
-    return f"no input profile of {incumbent_id} is frozen: `mpgate baseline freeze` makes one"
-
-
-def _broken(found: _Gathering) -> list[str]:
-    """Return the breaches that make the engine's answer meaningless or its start pointless."""
-    return [
-        check["id"]
-        for check in found.records["contract"]["checks"]
-        if check["id"] in BEFORE_ENGINE and (check["count"] or "error" in check)
-    ]
+    return found, hashes
 
 
 def _add_loader(
-    found: _Gathering, path: Path, sha256: str, mode: Mode, progress: Progress | None
+    found: Gathering, path: Path, sha256: str, mode: Mode, progress: Progress | None
 ) -> None:
     try:
         if mode == "auto":
@@ -183,29 +149,11 @@ def _add_loader(
                 "leave `--measure never` out",
             )
     except MpgateError as error:
-        status = "unmeasured" if error.reason in MACHINE_LIMITS else "error"
-        found.miss("loader", status, error.message, error.remedy)
-
-
-def _add_manifest(found: _Gathering, candidate: Path) -> None:
-    """Add the manifest beside the candidate; a manifest that cannot be read is an error."""
-    path = candidate_manifest_path(candidate)
-    if not path.exists():
-        found.miss(
-            "candidate_manifest",
-            "unmeasured",
-            f"no {path.name} lies beside the file: nobody knows what it was calibrated on",
-            "put the manifest that was written with the file beside it",
-        )
-        return
-    try:
-        found.records["candidate_manifest"] = read_record(path, "candidate_manifest")
-    except MpgateError as error:
-        found.fail("candidate_manifest", error)
+        found.fail("loader", error, MACHINE_LIMITS)
 
 
 def _add_evidence(
-    found: _Gathering,
+    found: Gathering,
     path: Path,
     sha256: str,
     suite: Suite,
@@ -233,8 +181,14 @@ def _add_evidence(
 
 
 def _add_incumbent(
-    found: _Gathering, incumbent_id: str, suite: Suite, mode: Mode, progress: Progress | None
+    found: Gathering,
+    incumbent_id: str,
+    candidate: Path | None,
+    suite: Suite,
+    mode: Mode,
+    progress: Progress | None,
 ) -> None:
+    """Add the incumbent's evidence: frozen, cached, or measured together with the candidate's."""
     try:
         frozen = frozen_evidence(incumbent_id, installed_versions(), suite.sha256)
         if frozen is not None and is_current(frozen):
@@ -246,9 +200,7 @@ def _add_incumbent(
         if cached is not None:
             found.records["incumbent_evidence"] = cached
         elif path is not None and mode == "auto":
-            found.records["incumbent_evidence"] = measure_evidence(
-                path, suite.id, progress=progress
-            )
+            found.records["incumbent_evidence"] = _measured(path, candidate, suite, progress)
         else:
             found.miss(
                 "incumbent_evidence",
@@ -260,7 +212,19 @@ def _add_incumbent(
         found.fail("incumbent_evidence", error)
 
 
-def _add_loss(found: _Gathering, suite: Suite) -> None:
+def _measured(
+    incumbent: Path, candidate: Path | None, suite: Suite, progress: Progress | None
+) -> dict[str, Any]:
+    """Return the incumbent's evidence; what the candidate lacks is simulated with it and cached."""
+    if candidate is not None:
+        try:
+            return measure_together([incumbent, candidate], suite.id, progress=progress)[0]
+        except MeasureError:
+            pass  # told for the file it belongs to: each is measured alone below
+    return measure_evidence(incumbent, suite.id, progress=progress)
+
+
+def _add_loss(found: Gathering, suite: Suite) -> None:
     missing = [name for name in ("evidence", "incumbent_evidence") if name not in found.records]
     if missing:
         found.absent["loss"] = found.absent[missing[0]]
@@ -280,3 +244,28 @@ def _contributions(
     incumbent = frozen_contributions(incumbent_id, theirs) or cached_contributions(theirs)
     same = ours["subject"]["sha256"] == theirs["subject"]["sha256"]
     return (incumbent if same else cached_contributions(ours)), incumbent
+
+
+def _add_external(found: Gathering, supplied: Mapping[str, Any] | None) -> None:
+    """Add the candidate's effects beside those of a supplied record."""
+    evidence = found.records.get("evidence")
+    if supplied is None:
+        found.miss(
+            "external",
+            "unmeasured",
+            "no external record was supplied; no definition or figure has been published",
+            "supply one with `--external FILE`",
+        )
+    elif evidence is None:
+        found.absent["external"] = found.absent["evidence"]
+    else:
+        try:
+            found.records["external"] = {
+                "schema": "external_comparison",
+                "schema_version": 1,
+                "subject": {"sha256": evidence["subject"]["sha256"]},
+                **{key: supplied[key] for key in ("id", "source", "supplied_by", "supplied_on")},
+                "rows": compare_external(supplied, evidence),
+            }
+        except MpgateError as error:
+            found.fail("external", error)

@@ -47,6 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--incumbent", default="psl-cps-2024", metavar="ID", help="a pinned baseline")
     group.addoption("--stage", choices=STAGES, default="default", help="which column blocks")
     group.addoption("--measure", choices=("auto", "never"), default="auto")
+    group.addoption(
+        "--no-runtime", action="store_true", help="leave the runtime gate unmeasured (minutes)"
+    )
+    group.addoption(
+        "--external", metavar="FILE", help="expected values of an external benchmark (JSON)"
+    )
     group.addoption("--results", metavar="DIR", help="where the results are written")
     group.addoption(
         "--exceptions",

@@ -55,8 +55,8 @@ class Limit:
 class Gate:
     """One gate of a policy; `limits` and `blocking` are per stage.
 
-    `exceptions` are the kinds of record that may waive it. `peers` are all gates of the policy by
-    id; only the gate that judges the exception records themselves has them.
+    `exceptions` are the kinds of record that may waive it, up to `exceptions_up_to`. `peers` are
+    all gates of the policy by id; only the gate that judges the exception records has them.
     """
 
     id: str
@@ -71,6 +71,7 @@ class Gate:
     limits: Mapping[str, Limit | None]
     blocking: Mapping[str, bool]
     exceptions: tuple[str, ...] = ()
+    exceptions_up_to: float | None = None
     peers: Mapping[str, Gate] = field(default_factory=dict, repr=False)
 
 
@@ -143,4 +144,5 @@ def _gate(entry: Mapping[str, Any]) -> Gate:
         limits={s: Limit(**stages[s]["limit"]) if "limit" in stages[s] else None for s in STAGES},
         blocking={stage: stages[stage]["blocking"] for stage in STAGES},
         exceptions=tuple(entry.get("exceptions", ())),
+        exceptions_up_to=entry.get("exceptions_up_to"),
     )

@@ -103,7 +103,7 @@ def _frame(
     eligible = bool(manifest and manifest["release_eligible"])
     return {
         "schema": "gate_results",
-        "schema_version": 2,
+        "schema_version": 3,
         "product": policy.product,
         "candidate": dict(candidate),
         "incumbent": {

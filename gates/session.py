@@ -61,7 +61,8 @@ def start_session(config: pytest.Config, policy: Policy, candidate: Path) -> Non
             config.invocation_params.dir / config.getoption("--exceptions")
         )
         judged = None if config.getoption("markexpr") == "contract" else policy
-        inputs = gather_with_progress(path, incumbent, judged, config.getoption("--measure"))
+        mode = config.getoption("--measure")
+        inputs = gather_with_progress(path, incumbent, judged, mode, **_asked(config))
     except MpgateError as error:
         write_results(directory, error_record(policy, path, incumbent, error, stage))
         raise pytest.UsageError(f"{error} Results: {shown(directory / RESULTS)}") from None
@@ -77,6 +78,17 @@ def start_session(config: pytest.Config, policy: Policy, candidate: Path) -> Non
     config.pluginmanager.register(Collector(run), "mpgate-collector")
 
 
+def _asked(config: pytest.Config) -> dict[str, Any]:
+    """Return what of `gather`'s runtime and external values the options ask for."""
+    external = config.getoption("--external")
+    workers = config.getoption("numprocesses", None) or config.getoption("tx", None)
+    runtime = "off" if config.getoption("--no-runtime") else "workers" if workers else "measure"
+    return {
+        "runtime": runtime,
+        "external": None if external is None else config.invocation_params.dir / external,
+    }
+
+
 def _stopped(stop: BaseException) -> MeasureError:
     return MeasureError(
         f"measuring stopped: {type(stop).__name__} {stop}",
@@ -86,7 +98,14 @@ def _stopped(stop: BaseException) -> MeasureError:
 
 
 def gather_with_progress(
-    path: Path, incumbent: str | None, policy: Policy | None, mode: Any, *, quiet: bool = False
+    path: Path,
+    incumbent: str | None,
+    policy: Policy | None,
+    mode: Any,
+    *,
+    runtime: Any = "measure",
+    external: Path | None = None,
+    quiet: bool = False,
 ) -> JudgeInputs:
     """Gather the records with a progress bar on standard error.
 
@@ -102,7 +121,8 @@ def gather_with_progress(
 
         if policy is None or incumbent is None:
             return gather_contract(path, incumbent, mode=mode, progress=show)
-        return gather(path, incumbent, policy, mode=mode, progress=show)
+        wanted = {"mode": mode, "runtime": runtime, "external": external}
+        return gather(path, incumbent, policy, **wanted, progress=show)
 
 
 class Collector:

@@ -23,6 +23,7 @@ from schemas.logical import dataset_hashes
 ID = "psl-cps-2024"
 # A file of arrays has no tables, the source has no county, and `never` starts no engine.
 NOT_JUDGED = {
+    "benchmark.tara-watson.external": "unmeasured",  # nobody has published its figures
     "contract.layout.tables": "not_applicable",
     "contract.geography.county_format": "not_applicable",
     "contract.geography.county_vintage": "not_applicable",
@@ -30,6 +31,7 @@ NOT_JUDGED = {
     "contract.loader": "unmeasured",
     "exceptions.valid": "unmeasured",  # gathering alone looks for no records
     "loss.held_out": "unmeasured",  # an incumbent has no candidate manifest
+    "runtime.median": "unmeasured",  # `never` times nothing
 }
 
 

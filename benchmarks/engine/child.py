@@ -13,17 +13,25 @@ from typing import Any
 from schemas.errors import MeasureError
 
 Progress = Callable[[str, int, int], None]
+Listener = Callable[[dict[str, Any]], None]
 WORKER = "benchmarks.engine.worker"
 _PROJECT = Path(__file__).parents[2]
 _TAIL_LINES = 6
 
 
 def run_child(
-    job: dict[str, Any], folder: Path, progress: Progress | None, timeout_s: float
+    job: dict[str, Any],
+    folder: Path,
+    progress: Progress | None,
+    timeout_s: float,
+    worker: str | None = None,
+    listener: Listener | None = None,
 ) -> dict[str, Any]:
     """Run `job` with its files under `folder`; return the meta the worker wrote.
 
-    Adds `arrays_out` and `meta_out` to the job. Raises MeasureError on refusal, failure, timeout.
+    Adds `arrays_out` and `meta_out` to the job. `worker` names another module to run than the
+    engine's worker; `finished` gets the messages about arms that are done while others run.
+    Raises MeasureError on refusal, failure, timeout.
     """
     job["arrays_out"] = str(folder / "arrays.npz")
     job["meta_out"] = str(folder / "meta.json")
@@ -31,14 +39,14 @@ def run_child(
     errors = folder / "stderr.txt"
     with errors.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", WORKER, str(folder / "job.json")],
+            [sys.executable, "-m", worker or WORKER, str(folder / "job.json")],
             stdout=subprocess.PIPE,
             stderr=stderr,
             stdin=subprocess.DEVNULL,
             cwd=_PROJECT,
             text=True,
         )
-    refusal, timed_out = _follow(process, progress, timeout_s)
+    refusal, timed_out = _follow(process, progress, listener, timeout_s)
     if timed_out:
         raise _timed_out(job, timeout_s)
     if refusal is not None:
@@ -50,7 +58,10 @@ def run_child(
 
 
 def _follow(
-    process: subprocess.Popen[str], progress: Progress | None, timeout_s: float
+    process: subprocess.Popen[str],
+    progress: Progress | None,
+    listener: Listener | None,
+    timeout_s: float,
 ) -> tuple[dict[str, Any] | None, bool]:
     """Read messages until the child ends; return its refusal if any, and whether time ran out."""
     expired = threading.Event()
@@ -68,6 +79,8 @@ def _follow(
             message = json.loads(line)
             if message["stage"] == "error":
                 refusal = message
+            elif listener is not None:
+                listener(message)
             elif progress is not None:
                 progress(message["stage"], message["done"], message["total"])
         process.wait()
@@ -105,6 +118,12 @@ def _refused(job: dict[str, Any], message: dict[str, Any]) -> MeasureError:
             f"the engine has no parameter {paths}",
             reason=reason,
             remedy="correct the path in the reform; lists are written name[0].amount",
+        )
+    if reason == "engine.weights_read":
+        return MeasureError(
+            f"a formula read the weights of {name}, which are of several files",
+            reason=reason,
+            remedy="simulate the files apart",
         )
     return MeasureError(
         f"the engine loaded {message['loaded']}, {name} holds {message['file']}",

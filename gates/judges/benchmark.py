@@ -2,45 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gates.inputs import JudgeInputs, NotJudged
+from gates.judges.benchmark_parts import ROUNDING, breakdowns, by_program, in_billions, largest_of
 from gates.judging import Measurement
 from gates.policy import Gate
+
+_REMEDY = "look at the programs, states and deciles listed as parts, or file an explanation record"
+_SIGNS = {"positive": 1, "negative": -1, "any": 0}
 
 
 def judge_benchmark_delta(inputs: JudgeInputs, gate: Gate) -> Measurement:
     """Measure |candidate's effect - incumbent's effect| in dollars, with its contributors.
 
-    An incumbent effect below the suite's floor makes the comparison unmeasured; a candidate effect
-    below it fails: a file without assets scores exactly $0 on SSI (incident 30).
+    An incumbent effect below the suite's floor makes the comparison unmeasured. A candidate effect
+    below it, or of the wrong sign, fails: a file without assets scores exactly $0 on SSI (incident
+    30). Parts by program, state or decile that do not sum to an effect are an error.
     """
     output = gate.parameters["output"]
     measured, sound = inputs.evidence(), inputs.incumbent_evidence()
-    floors = _entry(inputs.record("suite"), gate, "the suite")["non_vacuity_floor"]
-    ours = _entry(measured, gate, "the candidate's evidence")
-    theirs = _entry(sound, gate, "the incumbent's evidence")
+    frozen = entry_of(inputs.record("suite"), gate, "the suite")
+    ours = entry_of(measured, gate, "the candidate's evidence")
+    theirs = entry_of(sound, gate, "the incumbent's evidence")
     candidate, incumbent = ours["delta"][output], theirs["delta"][output]
-    if vacuous := _below_floor(theirs, floors):
+    if vacuous := _below_floor(theirs, frozen["non_vacuity_floor"]):
         raise NotJudged(
             "unmeasured",
             f"the reform hardly moves the incumbent: {vacuous}",
             "compare with an incumbent on which this reform has an effect",
         )
-    vacuous = _below_floor(ours, floors)
+    parts = breakdowns(ours, theirs, output)
+    proportion = tuple(_proportion(gate, candidate - incumbent, incumbent))
+    effect = f"effect {in_billions(candidate)} against {in_billions(incumbent)} bn dollars"
     return Measurement(
         value=abs(candidate - incumbent),
         reference=incumbent,
         candidate=candidate,
         incumbent=incumbent,
         delta=candidate - incumbent,
-        contributors=_difference(ours, theirs, output),
-        message=f"effect {candidate / 1e9:+,.3f} bn against {incumbent / 1e9:+,.3f} bn dollars",
-        details=(_discrimination(incumbent),),
-        remedy="look at the programs listed as contributors",
-        failure=f"vacuous: {vacuous}" if vacuous else "",
+        contributors=by_program(ours, theirs, output),
+        breakdowns=parts,
+        message=f"{effect}; non-discriminating" if len(proportion) > 1 else effect,
+        details=(*proportion, *(largest_of(name, pairs) for name, pairs in parts.items())),
+        remedy=_REMEDY if candidate != incumbent else "",
+        failure=_implausible(ours, frozen),
     )
+
+
+def entry_of(record: Mapping[str, Any], gate: Gate, where: str) -> Mapping[str, Any]:
+    """Return the gate's benchmark in a suite or evidence; raises NotJudged where it is absent."""
+    wanted = gate.parameters["benchmark"]
+    for entry in record["benchmarks"]:
+        if entry["id"] == wanted:
+            found: Mapping[str, Any] = entry
+            return found
+    raise NotJudged("unmeasured", f"{where} holds no {wanted}", "measure with the frozen suite")
+
+
+def _implausible(entry: Mapping[str, Any], frozen: Mapping[str, Any]) -> str:
+    """Return why an effect cannot be one of this reform, in words; empty if it can."""
+    vacuous = _below_floor(entry, frozen["non_vacuity_floor"])
+    wrong = _wrong_sign(entry, frozen["sign"])
+    found = [f"vacuous: {vacuous}" if vacuous else "", f"wrong sign: {wrong}" if wrong else ""]
+    return "; ".join(each for each in found if each)
 
 
 def _below_floor(entry: Mapping[str, Any], floors: Mapping[str, float]) -> str:
@@ -53,27 +79,35 @@ def _below_floor(entry: Mapping[str, Any], floors: Mapping[str, float]) -> str:
     return "; ".join(low)
 
 
-def _entry(record: Mapping[str, Any], gate: Gate, where: str) -> Mapping[str, Any]:
-    wanted = gate.parameters["benchmark"]
-    for entry in record["benchmarks"]:
-        if entry["id"] == wanted:
-            found: Mapping[str, Any] = entry
-            return found
-    raise NotJudged("unmeasured", f"{where} holds no {wanted}", "measure with the frozen suite")
+def _wrong_sign(entry: Mapping[str, Any], signs: Mapping[str, str]) -> str:
+    """Return which effects go against the suite's sign beyond rounding; empty if none does."""
+    against = [
+        f"{name} moves by {entry['delta'][name]:+,.0f}, expected {sign}"
+        for name, sign in signs.items()
+        if entry["delta"][name] * _SIGNS[sign] < -ROUNDING
+    ]
+    return "; ".join(against)
 
 
-def _difference(
-    ours: Mapping[str, Any], theirs: Mapping[str, Any], output: str
-) -> tuple[tuple[str, float], ...]:
-    """Return per program the candidate's part minus the incumbent's; they sum to the delta."""
-    parts: dict[str, float] = {}
-    for sign, side in ((1, ours), (-1, theirs)):
-        for part in side["contributors"].get(output, []):
-            parts[part["name"]] = parts.get(part["name"], 0.0) + sign * part["value"]
-    return tuple(sorted(parts.items(), key=lambda item: (-abs(item[1]), item[0])))
-
-
-def _discrimination(incumbent: float) -> str:
-    if abs(incumbent) < 5e9:
-        return "non-discriminating: $5 billion is more than the incumbent's whole effect"
-    return "discriminating: the tolerance is smaller than the incumbent's effect"
+def _proportion(gate: Gate, delta: float, incumbent: float) -> Iterator[str]:
+    """Yield whether the tolerance could tell the two apart; where not, the relative-only line."""
+    limit = gate.limits["default"]
+    if limit is None:
+        return
+    bound, effect = limit.bound(incumbent), abs(incumbent)
+    if bound <= effect:
+        yield "discriminating: the tolerance is no larger than the incumbent's effect"
+        return
+    yield (
+        f"non-discriminating: the tolerance of {bound / 1e9:,.3f} bn is more than the incumbent's "
+        f"whole effect of {effect / 1e9:,.3f} bn dollars"
+    )
+    if not effect or limit.relative is None:
+        yield "relative only: the incumbent's effect is 0" if not effect else "relative only: none"
+        return
+    share = abs(delta) / effect
+    words = "within" if share <= limit.relative else "not within"
+    yield (
+        f"relative only: the difference is {share:.2%} of the incumbent's effect, "
+        f"{words} {limit.relative:.0%}"
+    )

@@ -38,7 +38,7 @@ def make_evidence(h5: Path, *, households: int = 3, suite_sha256: str = "a" * 64
     """Return a valid evidence record of `h5`."""
     return {
         "schema": "evidence",
-        "schema_version": 1,
+        "schema_version": 2,
         "subject": {
             "label": h5.name,
             "sha256": sha256_file(h5),

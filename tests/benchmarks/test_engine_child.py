@@ -26,10 +26,10 @@ HANGS = "import time; time.sleep(60)"
 REFUSES = "import json; print(json.dumps({message!r})); raise SystemExit(3)"
 HOGS = """
 import time
-from benchmarks.engine.worker import _claim_stdout, _refuse_memory
-from benchmarks.engine.memory import watch_memory
-emit = _claim_stdout()
-watch_memory(0.3, lambda gb: _refuse_memory(emit, gb, 0.3))
+from benchmarks.engine.memory import MemoryWatch
+from benchmarks.engine.messages import claim_stdout, refuse_memory
+emit = claim_stdout()
+MemoryWatch(0.3, lambda gb: refuse_memory(emit, gb, 0.3))
 hoard = bytearray(b"x" * 500_000_000)
 time.sleep(60)
 """
@@ -175,9 +175,9 @@ def test_of_the_orders_tried_the_one_with_fewest_runs_is_the_plan(
     def evaluate(simulation: None, job: dict[str, Any], emit: Any) -> None:
         trace.runs["net", "2024"] += runs[tuple(job["steps"])]
 
-    monkeypatch.setattr(worker, "_counting", lambda *_: trace)
-    monkeypatch.setattr(worker, "_load", lambda *_: None)
-    monkeypatch.setattr(worker, "_evaluate", evaluate)
+    monkeypatch.setattr(worker, "counting", lambda *_: trace)
+    monkeypatch.setattr(worker, "load", lambda *_: None)
+    monkeypatch.setattr(worker, "evaluate", evaluate)
     monkeypatch.setattr(
         worker, "derive_plan", lambda *_: {"outputs": ["net"], "steps": next(derived)}
     )
@@ -187,7 +187,9 @@ def test_of_the_orders_tried_the_one_with_fewest_runs_is_the_plan(
 
 def test_the_memory_ceiling_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(session.MEMORY_VARIABLE, raising=False)
-    assert session.memory_ceiling_gb() == session.MEMORY_GB
+    for machine, ceiling in ((4.0, 6.0), (24.0, 12.0), (0.0, 6.0)):
+        monkeypatch.setattr(session, "_machine_gb", lambda gb=machine: gb)
+        assert session.memory_ceiling_gb() == ceiling
     monkeypatch.setenv(session.MEMORY_VARIABLE, "12")
     assert session.memory_ceiling_gb() == 12
     for wrong in ("much", "-1", "nan"):

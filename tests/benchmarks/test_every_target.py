@@ -20,16 +20,16 @@ from benchmarks.weights import household_weights
 from schemas.dataset import open_dataset
 from schemas.engine_metadata import variable_table
 from schemas.writers import write_period_arrays
+from tests.benchmarks.fake_engine import FakeSession
 from tests.benchmarks.population import STATES, generated_households
-from tests.benchmarks.test_measure import FakeEngine
 
 SUITE = load_suite()
 
 
-class WideEngine(FakeEngine):
+class WideEngine(FakeSession):
     """Figures of either sign over all AGI bands, whole ages, counts of children and states."""
 
-    def _values(self, request: str, size: int, reform: Mapping[str, Any] | None) -> np.ndarray:
+    def _values(self, request: str, size: int, changed: bool) -> np.ndarray:
         name = request.partition("@")[0]
         kind = variable_table()[name]
         rng = np.random.default_rng(sum(map(ord, request)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from benchmarks.benchmark_outputs import REMAINDER
 from benchmarks.cli import app
 from benchmarks.contributions import Contributions, save_contributions
+from benchmarks.engine.arms import Arm
 from benchmarks.evidence_store import (
     cached_contributions,
     cached_evidence,
@@ -22,63 +23,21 @@ from benchmarks.evidence_store import (
     evidence_path,
     is_current,
 )
-from benchmarks.measure import measure_evidence
+from benchmarks.measure import measure_evidence, measure_together
 from benchmarks.scoring.kernel import estimates
 from benchmarks.suite import load_suite
+from benchmarks.suite_arms import suite_arms
 from benchmarks.weights import weight_diagnostics
 from schemas.canonical import content_sha256, sha256_file
 from schemas.dataset import open_dataset
-from schemas.engine_metadata import variable_table
 from schemas.errors import MeasureError, RecordError
 from schemas.records import validate, write_record
 from schemas.writers import write_period_arrays
+from tests.benchmarks.fake_engine import FakeEngine
 from tests.benchmarks.population import generated_households
-from tests.benchmarks.scoring_fakes import FakeArrays
 
-GROUPS = ("household", "tax_unit", "spm_unit", "family", "marital_unit")
 SUITE = load_suite()
-
-
-class FakeEngine:
-    """Answers any request with figures that depend on variable and reform only; counts calls."""
-
-    def __init__(self) -> None:
-        self.calls: list[Mapping[str, Any] | None] = []
-
-    def __call__(
-        self,
-        path: Path,
-        outputs: Sequence[str],
-        reform: Mapping[str, Any] | None = None,
-        *,
-        progress: Any = None,
-    ) -> FakeArrays:
-        self.calls.append(reform)
-        dataset = open_dataset(path)
-        table = variable_table()
-        entity = {each: table[each.partition("@")[0]].entity for each in outputs}
-        sizes = {each: dataset.size_of(each) for each in ("person", *GROUPS)}
-        arrays = {each: self._values(each, sizes[entity[each]], reform) for each in outputs}
-        return FakeArrays(arrays, entity, _person_to(dataset), sizes, {"wall_s": 1.0})
-
-    def _values(self, request: str, size: int, reform: Mapping[str, Any] | None) -> np.ndarray:
-        kind = variable_table()[request.partition("@")[0]]
-        if kind.enum is not None:
-            return np.array([kind.enum[i % len(kind.enum)] for i in range(size)])
-        rng = np.random.default_rng(sum(map(ord, request)))
-        values = rng.uniform(0, 1_000, size)
-        return values * (1.1 if reform else 1.0)
-
-
-def _person_to(dataset: Any) -> dict[str, np.ndarray]:
-    found = {}
-    for group in GROUPS:
-        ids = dataset.read(f"{group}_id").tolist()
-        rows = {each: row for row, each in enumerate(ids)}
-        found[group] = np.array(
-            [rows[each] for each in dataset.read(f"person_{group}_id").tolist()]
-        )
-    return found
+ARM_IDS = ["baseline-2024", "baseline-2026", *(each["id"] for each in SUITE.benchmarks)]
 
 
 @pytest.fixture
@@ -93,9 +52,9 @@ def test_record_is_valid_and_repeatable(file: Path, monkeypatch: pytest.MonkeyPa
     engine = FakeEngine()
     record = measure_evidence(file, simulator=engine)
     validate(record, "evidence")
-    assert engine.calls == [None, *(each["reform"] for each in SUITE.benchmarks)]
+    assert engine.calls == ARM_IDS
     assert measure_evidence(file, simulator=engine) == record
-    assert len(engine.calls) == 3
+    assert engine.calls == ARM_IDS
     monkeypatch.setenv("MPGATE_CACHE", str(file.parent / "other"))
     assert content_sha256(measure_evidence(file, simulator=engine)) == content_sha256(record)
     assert record["subject"]["sha256"] == sha256_file(file)
@@ -116,7 +75,8 @@ def test_contributors_sum_to_every_delta(file: Path) -> None:
 
 def test_budget_sign_is_plus_for_government(file: Path) -> None:
     levels = measure_evidence(file, simulator=FakeEngine())["baseline"]
-    simulated = FakeEngine()(file, ["household_tax", "household_benefits"])
+    arm = Arm("taxes", 2024, ("household_tax", "household_benefits"))
+    simulated = FakeEngine().simulate(file, arm)
     weights = open_dataset(file).read("household_weight").astype(np.float64)
     tax, benefits = (float(simulated.arrays[n] @ weights) for n in simulated.arrays)
     assert levels["fiscal"] == pytest.approx(tax - benefits)
@@ -176,7 +136,7 @@ def test_without_the_cache_the_file_is_measured_again(file: Path) -> None:
     engine = FakeEngine()
     record = measure_evidence(file, simulator=engine)
     again = measure_evidence(file, simulator=engine, use_cache=False)
-    assert len(engine.calls) == 2 * (1 + len(SUITE.benchmarks))
+    assert engine.calls == 2 * ARM_IDS
     assert content_sha256(again) == content_sha256(record)
 
 
@@ -217,15 +177,63 @@ def test_contributions_of_other_content_are_not_taken(file: Path) -> None:
 def test_a_file_that_changes_while_measured_is_refused(file: Path) -> None:
     engine = FakeEngine()
 
-    def meddling(path: Path, outputs: Sequence[str], reform: Any = None, **other: Any) -> Any:
-        if reform:
-            write_period_arrays(path, generated_households(30, seed=1), 2024)
-        return engine(path, outputs, reform)
+    def meddling(paths: Sequence[Path], arms: Sequence[Sequence[Arm]], **other: Any) -> Any:
+        found = engine(paths, arms, **other)
+        write_period_arrays(paths[0], generated_households(30, seed=1), 2024)
+        return found
 
     with pytest.raises(MeasureError) as caught:
         measure_evidence(file, simulator=meddling)
     assert caught.value.reason == "measure.file_changed"
     assert not list(file.parent.rglob("evidence/*.json"))
+
+
+def test_files_missing_evidence_are_simulated_in_one_call(file: Path) -> None:
+    other = file.with_name("other.h5")
+    write_period_arrays(other, generated_households(20, seed=3), 2024)
+    engine = FakeEngine()
+    calls: list[int] = []
+
+    def counted(paths: Sequence[Path], arms: Sequence[Sequence[Arm]], **more: Any) -> Any:
+        calls.append(len(paths))
+        return engine(paths, arms, **more)
+
+    first, second = measure_together([file, other], simulator=counted)
+    assert (first["subject"]["sha256"], second["subject"]["sha256"]) == (
+        sha256_file(file),
+        sha256_file(other),
+    )
+    assert measure_together([other, file], simulator=counted) == [second, first]
+    write_period_arrays(other, generated_households(20, seed=4), 2024)
+    measure_together([file, other], simulator=counted)
+    assert calls == [2, 1]
+
+
+def test_exact_measures_again_and_says_so(file: Path) -> None:
+    engine = FakeEngine()
+    fast = measure_evidence(file, simulator=engine)
+    plain = measure_evidence(file, simulator=engine, exact=True)
+    assert engine.calls == 2 * ARM_IDS
+    assert {each["method"] for each in fast["benchmarks"]} == {"incremental"}
+    assert {each["method"] for each in plain["benchmarks"]} == {"exact"}
+    assert [each["delta"] for each in plain["benchmarks"]] == [
+        each["delta"] for each in fast["benchmarks"]
+    ]
+
+
+def test_indexed_gains_replace_the_gains_of_the_file(file: Path) -> None:
+    columns = generated_households(30)
+    gains = np.linspace(-1_000, 50_000, len(columns["person_id"])).astype(np.float32)
+    write_period_arrays(file, columns | {"long_term_capital_gains": gains}, 2024)
+    by_id = {arm.id: arm for arm in suite_arms(SUITE, open_dataset(file))}
+    assert list(by_id) == ARM_IDS
+    inputs = by_id["capital-gains-indexing"].inputs
+    assert inputs is not None
+    indexed = inputs["long_term_capital_gains_before_response"]
+    assert (indexed[gains <= 0] == gains[gains <= 0]).all()
+    assert (indexed[gains > 0] < gains[gains > 0]).all()
+    assert (indexed[gains > 0] >= 0).all()
+    assert all(arm.inputs is None for arm in by_id.values() if arm.id != "capital-gains-indexing")
 
 
 def test_another_year_is_refused(file: Path) -> None:

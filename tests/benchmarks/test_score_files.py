@@ -25,8 +25,8 @@ from schemas.errors import BaselineError, MeasureError
 from schemas.records import validate
 from schemas.writers import write_period_arrays
 from tests.baselines.target_databases import write_published
+from tests.benchmarks.fake_engine import FakeEngine, FakeSession
 from tests.benchmarks.population import generated_households
-from tests.benchmarks.test_measure import FakeEngine
 
 WHOLE = load_suite()
 # Every fortieth target: enough for each measure and geography, few enough to draw quickly.
@@ -75,10 +75,10 @@ def people(path: Path) -> float:
 
 
 def test_on_the_suite_it_is_the_comparison_of_their_evidence(files: tuple[Path, Path]) -> None:
-    engine = FakeEngine()
+    engine = FakeSession()
     record = score_files(*files, simulator=engine)
     validate(record, "loss_record")
-    assert engine.calls == [None, None]
+    assert engine.calls == ["simulation", "simulation"]
     assert record["source"] == {"kind": "files", "sha256": None}
     assert record["suite"] == {"id": SUITE.id, "sha256": SUITE.sha256}
     assert record["target_db"] == target_db_identity()
@@ -101,7 +101,7 @@ def test_on_the_suite_it_is_the_comparison_of_their_evidence(files: tuple[Path, 
 def test_on_a_database_its_rows_are_scored_or_dropped_with_a_reason(
     files: tuple[Path, Path], database: Path
 ) -> None:
-    record = score_files(*files, target_db=database, simulator=FakeEngine())
+    record = score_files(*files, target_db=database, simulator=FakeSession())
     validate(record, "loss_record")
     assert record["suite"] is None
     assert record["target_db"] == {"id": "policy_data.db", "sha256": sha256_file(database)}
@@ -136,14 +136,14 @@ def test_nothing_of_a_database_is_held_out_not_even_of_ours(
 ) -> None:
     held = [each for each in SUITE.targets if SUITE.scheme.roles[each.target_id] == "held_out"]
     compile_database(held, tmp_path / "ours.db")
-    record = score_files(*files, target_db=tmp_path / "ours.db", simulator=FakeEngine())
+    record = score_files(*files, target_db=tmp_path / "ours.db", simulator=FakeSession())
     assert {each["role"] for each in record["targets"]} == {"train"}
     assert record["held_out"] is None
     assert set(record["kept"]["target_ids"]) == {each.target_id for each in held}
 
 
 def test_one_and_the_same_file_ties_everywhere(files: tuple[Path, Path], database: Path) -> None:
-    record = score_files(files[0], files[0], target_db=database, simulator=FakeEngine())
+    record = score_files(files[0], files[0], target_db=database, simulator=FakeSession())
     assert (record["wins"], record["losses_count"], record["ties"]) == (0, 0, 2)
     assert record["losses"]["broad_relative_v1"]["standard_error"] == 0
 
@@ -153,22 +153,22 @@ def test_a_database_of_which_nothing_can_be_scored_is_refused(
 ) -> None:
     path = write_published(tmp_path / "p.db", [()], [{"value": -1.0}])
     with pytest.raises(MeasureError, match=r"no target of p\.db can be scored: -1: native"):
-        score_files(*files, target_db=path, simulator=FakeEngine())
+        score_files(*files, target_db=path, simulator=FakeSession())
     with pytest.raises(BaselineError):
-        score_files(*files, target_db=files[0], simulator=FakeEngine())
+        score_files(*files, target_db=files[0], simulator=FakeSession())
 
 
 def test_another_year_is_refused(files: tuple[Path, Path]) -> None:
     write_period_arrays(files[1], generated_households(5), 2023)
     with pytest.raises(MeasureError, match=r"theirs\.h5 is for 2023") as caught:
-        score_files(*files, simulator=FakeEngine())
+        score_files(*files, simulator=FakeSession())
     assert caught.value.reason == "measure.period"
 
 
 def test_a_file_that_changes_while_measured_is_refused(
     files: tuple[Path, Path], database: Path
 ) -> None:
-    engine = FakeEngine()
+    engine = FakeSession()
 
     def meddling(
         path: Path, outputs: Sequence[str], reform: Mapping[str, Any] | None = None, **other: Any
@@ -183,7 +183,7 @@ def test_a_file_that_changes_while_measured_is_refused(
 
 
 def test_a_fault_of_the_file_is_not_a_dropped_row(files: tuple[Path, Path], database: Path) -> None:
-    engine = FakeEngine()
+    engine = FakeSession()
 
     def broken(path: Path, outputs: Sequence[str], reform: Any = None, **other: Any) -> Any:
         found = engine(path, outputs, reform)
@@ -192,4 +192,4 @@ def test_a_fault_of_the_file_is_not_a_dropped_row(files: tuple[Path, Path], data
 
     with pytest.raises(MeasureError) as caught:
         score_files(*files, target_db=database, simulator=broken)
-    assert caught.value.reason == "scoring.not_finite"
+    assert caught.value.reason == "measure.not_finite"

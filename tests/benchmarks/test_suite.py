@@ -169,6 +169,31 @@ def test_suite_asks_only_for_known_outputs_and_measures() -> None:
         assert named <= set(SUITE.measures)
 
 
+def test_conditions_are_of_the_entity_they_select() -> None:
+    table = variable_table()
+    conditions = [
+        (term["variable"].partition("@")[0], term["where"]["variable"])
+        for measure in SUITE.measures.values()
+        for term in measure["terms"]
+        if "where" in term
+    ]
+    assert conditions
+    for variable, condition in conditions:
+        assert table[variable].entity == table[condition].entity
+
+
+def test_age_groups_of_ssi_recipients_are_all_of_them() -> None:
+    bands = [
+        SUITE.measures[f"ssi_recipients_{group}"]["terms"][0]["where"]
+        for group in ("under_18", "18_64", "65_plus")
+    ]
+    assert [(each.get("at_least"), each.get("below")) for each in bands] == [
+        (None, 18),
+        (18, 65),
+        (65, None),
+    ]
+
+
 def test_unknown_suite_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match="us_national_2024"):
         load_suite("nowhere")

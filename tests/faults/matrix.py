@@ -20,7 +20,13 @@ from gates.contract.model import Check
 from gates.contract.run import contract_findings
 from schemas.dataset import open_dataset
 from schemas.logical import dataset_hashes
-from tests.faults import faults_engine, faults_inputs, faults_structure, faults_values
+from tests.faults import (
+    faults_engine,
+    faults_inputs,
+    faults_records,
+    faults_structure,
+    faults_values,
+)
 from tests.faults.hostile import catalogue
 from tests.faults.incidents import BEYOND_THE_CHECKS, TITLES
 from tests.faults.model import Fault, Layout, build
@@ -88,6 +94,7 @@ def page_text(rows: Sequence[Row]) -> str:
             "",
             *_faults_of_gates(rows),
             *_faults_of_the_engine(),
+            *_faults_of_measured_records(),
             *_incidents(rows),
             *_hostile_files(),
             "",
@@ -122,6 +129,20 @@ def _faults_of_the_engine() -> list[str]:
     return [*lines, ""]
 
 
+def _faults_of_measured_records() -> list[str]:
+    lines = [
+        "## Measured records",
+        "",
+        "No file check sees these; `test_record_faults.py` spoils sound records with them.",
+        "",
+    ]
+    lines += ["| fault | gate | what | incidents |", "|---|---|---|---|"]
+    for each in faults_records.FAULTS:
+        numbers = ", ".join(map(str, each.incidents))
+        lines.append(f"| {each.id} | {each.gate} | {each.what} | {numbers} |")
+    return [*lines, ""]
+
+
 def _hostile_files() -> list[str]:
     lines = ["", "## Hostile files", "", "Refused before PyTables or the engine opens them.", ""]
     lines += ["| file | what | reason id |", "|---|---|---|"]
@@ -135,6 +156,7 @@ def _incidents(rows: Sequence[Row]) -> list[str]:
     for number, title in TITLES.items():
         ids = [each["id"] for each in rows if number in each["incidents"]]
         ids += [each.id for each in faults_engine.FAULTS if number in each.incidents]
+        ids += [each.id for each in faults_records.FAULTS if number in each.incidents]
         lines.append(f"| {number} | {title} | {', '.join(ids) or BEYOND_THE_CHECKS[number]} |")
     return lines
 

@@ -27,7 +27,10 @@ from schemas.dataset import open_dataset
 from schemas.logical import dataset_hashes, subject
 from schemas.manifests import candidate_manifest_path
 from schemas.records import validate, write_record
+from schemas.storage import storage_record
 from schemas.writers import write_period_arrays
+from tests.gates.runtimes import runtime_of
+from tests.report_sample import report_without_effect
 from tests.small import PERIOD, Columns, small_columns
 
 EFFECT = 20e9
@@ -49,13 +52,17 @@ def small_file(path: Path, columns: Columns | None = None) -> Path:
 
 
 def evidence_of(path: Path, *, error: float = 0.1, effect: float = EFFECT) -> dict[str, Any]:
-    """Return evidence whose estimates miss every target by `error` (relative)."""
+    """Return evidence whose estimates miss every target by `error` (relative).
+
+    Every reform moves every measure by `effect` dollars or persons (ten times as much where a floor
+    asks for it), in the direction that the suite expects.
+    """
     suite = load_suite()
     dataset = open_dataset(path)
     contributions = contributions_of(error)
     record = {
         "schema": "evidence",
-        "schema_version": 1,
+        "schema_version": 2,
         "subject": subject(dataset, dataset_hashes(dataset)),
         "engine": installed_versions(),
         "suite": {"id": suite.id, "sha256": suite.sha256},
@@ -77,7 +84,7 @@ def evidence_of(path: Path, *, error: float = 0.1, effect: float = EFFECT) -> di
         ],
         "contributions": contributions.summary(),
         "baseline": dict.fromkeys(suite.measures, BASELINE),
-        "benchmarks": [_benchmark(each["id"], suite.measures, effect) for each in suite.benchmarks],
+        "benchmarks": [_benchmark(each, suite.measures, effect) for each in suite.benchmarks],
         "code_sha256": code_sha256(),
         "run": {"measured_at": MEASURED_AT},
     }
@@ -141,19 +148,35 @@ def manifest_beside(path: Path, **changes: Any) -> dict[str, Any]:
     return record
 
 
-def _benchmark(benchmark_id: str, measures: Mapping[str, Any], effect: float) -> dict[str, Any]:
-    return {
-        "id": benchmark_id,
+def _benchmark(
+    benchmark: Mapping[str, Any], measures: Mapping[str, Any], effect: float
+) -> dict[str, Any]:
+    effect *= 10 if max(benchmark["non_vacuity_floor"].values()) > EFFECT else 1
+    signs = {name: -1 if benchmark["sign"].get(name) == "negative" else 1 for name in measures}
+    delta = {name: sign * effect for name, sign in signs.items()}
+    entry = {
+        "id": benchmark["id"],
+        "period": benchmark["period"],
+        "method": "incremental",
         "baseline": dict.fromkeys(measures, 1e12),
-        "reform": dict.fromkeys(measures, 1e12 + effect),
-        "delta": dict.fromkeys(measures, effect),
-        "contributors": {
-            name: [
-                {"name": "ssi", "value": effect * 0.75},
-                {"name": "snap", "value": effect * 0.25},
-            ]
-            for name in ("fiscal", "household_net_income")
-        },
+        "reform": {name: 1e12 + value for name, value in delta.items()},
+        "delta": delta,
+        "contributors": _shared(delta, {"ssi": 0.75, "snap": 0.25}),
+        "by_state": _shared(delta, {"CA": 1.5, "NY": -0.5}),
+        "by_decile": _shared(delta, {"1": 0.25, "10": 0.75}),
+        "report": report_without_effect(),
+    }
+    if "identity" in benchmark:
+        people = effect / benchmark["identity"]["per_person"]
+        entry["identity"] = {"population": people, "expected": effect}
+        entry["identity"] |= {"measured": effect, "relative_difference": 0.0}
+    return entry
+
+
+def _shared(delta: Mapping[str, float], shares: Mapping[str, float]) -> dict[str, Any]:
+    return {
+        name: [{"name": part, "value": share * delta[name]} for part, share in shares.items()]
+        for name in ("fiscal", "household_net_income")
     }
 
 
@@ -239,6 +262,8 @@ def inputs_of(candidate: Path, ours: Mapping[str, Any], theirs: Mapping[str, Any
         "contract": contract_findings(dataset, hashes),
         "loader": loader_of(candidate),
         "loss": compare(ours, theirs, suite),
+        "runtime": runtime_of(ours["subject"]["sha256"], theirs["subject"]["sha256"]),
+        "storage": storage_record(candidate, hashes),
         "suite": suite.record,
         "candidate_manifest": manifest_beside(candidate),
     }

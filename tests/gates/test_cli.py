@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from gates import session
 from gates.cli import app
 from gates.results import EXIT_CODES
+from schemas.errors import MeasureError
 from schemas.records import validate
 from tests.gates.fakes import keep, small_file
 
@@ -66,6 +69,36 @@ def test_wrong_options_are_one_line_and_exit_3(tmp_path: Path, bad: str) -> None
     assert code == 3
     assert "Next:" in said
     assert "Traceback" not in said
+
+
+def test_no_runtime_and_a_wrong_external_record(tmp_path: Path) -> None:
+    candidate = small_file(tmp_path / "run.h5")
+    options = ("--results", str(tmp_path / "r"), "--no-runtime")
+    judge(str(candidate), *options)
+    record = json.loads((tmp_path / "r" / "gate_results.json").read_text())
+    runtime = next(gate for gate in record["gates"] if gate["id"] == "runtime.median")
+    assert runtime["status"] == "unmeasured"
+    (tmp_path / "watson.json").write_text("{}")
+    for about in (candidate, tmp_path / "r" / "records"):
+        code, said = judge(str(about), "--external", str(tmp_path / "watson.json"))
+        assert code == 3
+        assert "external_benchmark record" in said
+        assert "Next:" in said
+
+
+@pytest.mark.parametrize(("typed", "runtime"), [((), "measure"), (("--no-runtime",), "off")])
+def test_whether_runtimes_are_wanted_reaches_the_measuring_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...], runtime: str
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def noting(*args: Any, **options: Any) -> None:
+        asked.update(options)
+        raise MeasureError("enough", reason="x", remedy="none")
+
+    monkeypatch.setattr(session, "gather_with_progress", noting)
+    assert judge(str(tmp_path / "run.h5"), *typed)[0] == 3
+    assert asked["runtime"] == runtime
 
 
 def test_a_file_that_is_no_h5_exits_3_with_a_results_file(tmp_path: Path) -> None:

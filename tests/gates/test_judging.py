@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -46,10 +47,12 @@ def test_a_better_candidate_passes_what_is_measured(files: tuple[Path, Path]) ->
     results = judged(inputs(files))
     statuses = {gate_id: result["status"] for gate_id, result in results.items()}
     pending = {gate.id for gate in POLICY.gates if gate.judge == "pending"}
-    assert {g for g, s in statuses.items() if s == "unmeasured"} == pending
+    unsupplied = {"benchmark.tara-watson.external"}
+    assert {g for g, s in statuses.items() if s == "unmeasured"} == pending | unsupplied
     idle = {g for g, s in statuses.items() if s == "not_applicable"}
     assert all(gate_id.startswith("contract.") for gate_id in idle)
-    assert {g for g, s in statuses.items() if s == "pass"} == set(statuses) - pending - idle
+    passed = set(statuses) - pending - unsupplied - idle
+    assert {g for g, s in statuses.items() if s == "pass"} == passed
     for gate_id in pending:
         assert results[gate_id]["message"] == POLICY.gate(gate_id).unmeasured_reason
 
@@ -89,9 +92,21 @@ def test_a_benchmark_may_differ_by_the_larger_of_both_tolerances(
 ) -> None:
     result = judged(inputs(files, effect=effect))["benchmark.ssi-asset-limits-10k-20k.fiscal"]
     assert result["status"] == status
-    assert result["delta"] == pytest.approx(effect - EFFECT)
-    total = sum(part["value"] for part in result["contributors"])
-    assert total == pytest.approx(result["delta"])
+    assert result["delta"] == pytest.approx(-(effect - EFFECT))
+    for parts in (result["contributors"], *result["breakdowns"].values()):
+        total = sum(part["value"] for part in parts)
+        assert total == pytest.approx(result["delta"])
+
+
+def test_an_effect_is_broken_down_by_state_and_by_decile(files: tuple[Path, Path]) -> None:
+    found = inputs(files, effect=EFFECT + 4e9)
+    result = judged(found)["benchmark.ssi-asset-limits-10k-20k.household_net_income"]
+    assert result["breakdowns"]["state"] == [
+        {"name": "CA", "value": 6e9},
+        {"name": "NY", "value": -2e9},
+    ]
+    assert [part["name"] for part in result["breakdowns"]["decile"]] == ["10", "1"]
+    assert "largest by state, bn dollars: CA +6.000, NY -2.000" in result["details"]
 
 
 def test_a_vacuous_candidate_fails_even_inside_the_tolerance(files: tuple[Path, Path]) -> None:
@@ -109,7 +124,10 @@ def test_a_vacuous_incumbent_leaves_the_comparison_unmeasured(files: tuple[Path,
     assert results["benchmark.ctc-base-3000.fiscal"]["status"] == "unmeasured"
 
 
-@pytest.mark.parametrize("name", ["evidence", "contract", "loader", "incumbent_evidence", "loss"])
+@pytest.mark.parametrize(
+    "name",
+    ["evidence", "contract", "loader", "incumbent_evidence", "loss", "storage", "runtime"],
+)
 def test_records_of_another_file_are_an_error(
     files: tuple[Path, Path], tmp_path: Path, name: str
 ) -> None:
@@ -123,6 +141,8 @@ def test_records_of_another_file_are_an_error(
         "loader": "contract.loader",
         "incumbent_evidence": "baseline.evidence",
         "loss": "loss.broad",
+        "storage": "size.h5",
+        "runtime": "runtime.median",
     }
     assert judged(good)[touched[name]]["status"] == "pass"
     assert judged(mixed)[touched[name]]["status"] == "error"
@@ -174,7 +194,9 @@ def test_a_file_twice_as_large_is_the_limit(files: tuple[Path, Path]) -> None:
     good = inputs(files)
     pinned = good.records["baseline"]["pins"]["h5_size_bytes"]
     for size, status in ((2 * pinned, "pass"), (2 * pinned + 1, "fail")):
-        sized = replace(good, candidate={**good.candidate, "size_bytes": size})
+        storage = copy.deepcopy(dict(good.records["storage"]))
+        storage["h5"]["stored_bytes"] = size
+        sized = replace(good, records={**good.records, "storage": storage})
         assert judged(sized)["size.h5"]["status"] == status
 
 

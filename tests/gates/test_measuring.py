@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from benchmarks.evidence_store import evidence_path
 from gates.inputs import JudgeInputs
 from gates.measuring import gather
 from gates.policy import load_policy
+from schemas.canonical import sha256_file
 from schemas.manifests import candidate_manifest_path
 from tests.gates.fakes import keep, manifest_beside, small_file
 from tests.small import small_columns
@@ -24,8 +28,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MPGATE_CACHE", str(tmp_path / "cache"))
 
 
-def gathered(file: Path) -> JudgeInputs:
-    return gather(file, INCUMBENT, load_policy(), mode="never")
+def gathered(file: Path, **options: Any) -> JudgeInputs:
+    return gather(file, INCUMBENT, load_policy(), **({"mode": "never"} | options))
 
 
 def test_the_manifest_lies_beside_the_file_under_its_stem() -> None:
@@ -73,3 +77,20 @@ def test_evidence_with_contributions_gives_standard_errors(
     place = evidence_path(ours["subject"]["sha256"], ours["suite"]["sha256"])
     place.with_suffix(".npz").unlink()
     assert gathered(file).records["loss"]["noise"]["method"] is None
+
+
+def test_the_room_a_file_takes_is_measured_with_the_extensions_of_its_manifest(
+    tmp_path: Path,
+) -> None:
+    file = small_file(tmp_path / "run.h5")
+    alone = gathered(file).records["storage"]
+    assert (alone["extensions"], alone["h5"]["stored_bytes"]) == ([], file.stat().st_size)
+    lots = tmp_path / "lots.sqlite"
+    with closing(sqlite3.connect(lots)) as connection:
+        connection.executescript("CREATE TABLE lots(b); INSERT INTO lots VALUES (1)")
+    declared = {"id": "lots", "file": lots.name, "format": "sqlite"}
+    declared |= {"sha256": sha256_file(lots), "size_bytes": lots.stat().st_size}
+    manifest_beside(file, relational_extensions=[declared])
+    assert gathered(file).records["storage"]["extensions"][0]["separately_loadable"] is True
+    candidate_manifest_path(file).write_text("{")
+    assert gathered(file).absent["storage"]["status"] == "error"

@@ -1,0 +1,1 @@
+"""Capital-gains indexing: computed from lots, because the engine has no parameter for it."""
