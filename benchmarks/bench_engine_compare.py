@@ -18,6 +18,7 @@ from benchmarks.bench_engine_plain import (
     Arms,
     PlainRun,
     differing_outputs,
+    ordered_outputs,
     out_of_time,
     plain_job,
     planned_runs,
@@ -181,7 +182,9 @@ def _time_plain(
             f"{name}: {run.file} {run.arm.id} ({run.order} order): {output}"
             for name, session in sessions.items()
             for output in differing_outputs(
-                run.arm.outputs, session.found[run.file][run.arm.id].arrays, plain
+                ordered_outputs(run.arm, LISTED, listed),
+                session.found[run.file][run.arm.id].arrays,
+                plain,
             )
         ]
         timed.append(TimedPlain(run, figures, differences))

@@ -106,12 +106,12 @@ def _named(arms: Sequence[Arm], name: str) -> Arm:
 
 
 def ordered_outputs(arm: Arm, order: str, listed: Sequence[str]) -> list[str]:
-    """Return what the script calculates: the arm's outputs as listed, the others behind them.
+    """Return what the script calculates: the outputs that every reform is compared on, as listed.
 
-    In the best order the variables of the settings come first, asked for or not.
+    In the baseline too: what ours calculates there beside them, for the targets, is not asked of
+    the script. In the best order the variables of the settings come first, asked for or not.
     """
-    known = [name for name in listed if name in arm.outputs]
-    outputs = [*known, *(name for name in arm.outputs if name not in known)]
+    outputs = [name for name in listed if name in arm.outputs]
     first = settings()["best_order"]["first"] if order == BEST else []
     return [*first, *(name for name in outputs if name not in first)]
 

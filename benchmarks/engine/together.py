@@ -145,10 +145,21 @@ def _why_not_together(jobs: Sequence[_Wanted], ceiling: float) -> str:
         return "other simulations are missing for each file"
     if why := why_apart([each.subject for each in jobs]):
         return why
-    households = stacked_sizes([each.subject for each in jobs])["household"]
-    if (needed := predicted_gb(households, at_once=1)) > ceiling:
+    if (needed := _needed_gb(jobs, at_once=1)) > ceiling:
         return f"together they would need {needed:.1f} GB, the ceiling is {ceiling:g} GB"
     return ""
+
+
+def _needed_gb(jobs: Sequence[_Wanted], at_once: int) -> float:
+    """Return the memory expected of a run of files together, with `at_once` children.
+
+    A further year adds three fifths of the first. Where children may run beside the baselines, a
+    full run of a structural reform does.
+    """
+    households = stacked_sizes([each.subject for each in jobs])["household"]
+    years = len({arm.period for arm in jobs[0].to_run})
+    beside = predicted_gb(households, at_once=0) if at_once > 1 else 0.0
+    return predicted_gb(round(households * (1 + 0.6 * (years - 1))), at_once) + beside
 
 
 def _alike(arm: Arm) -> tuple[Arm, list[str]]:
@@ -213,12 +224,9 @@ class _Group:
 
     def _at_once(self) -> int:
         """Return how many simulations may go on at once: as many as processors and memory allow."""
-        households = stacked_sizes([each.subject for each in self.jobs])["household"]
         wanted = int(os.environ.get(AT_ONCE_VARIABLE, os.cpu_count() or 1))
         fitting = [
-            count
-            for count in range(1, wanted + 1)
-            if predicted_gb(households, count) <= self.ceiling
+            count for count in range(1, wanted + 1) if _needed_gb(self.jobs, count) <= self.ceiling
         ]
         return max(fitting, default=1)
 

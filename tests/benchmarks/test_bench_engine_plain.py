@@ -112,8 +112,8 @@ def test_value_arms_leave_out_structural_reforms_inputs_and_other_years() -> Non
 def test_the_listed_order_is_kept_and_the_best_order_comes_before_it() -> None:
     arm = Arm("baseline", 2024, ("age", "snap", "wic", "household_net_income"))
     listing = ["household_net_income", "ctc_value", "wic", "snap"]
-    assert ordered_outputs(arm, LISTED, listing) == ["household_net_income", "wic", "snap", "age"]
-    best = ["income_tax", "snap", "ssi", "household_net_income", "wic", "age"]
+    assert ordered_outputs(arm, LISTED, listing) == ["household_net_income", "wic", "snap"]
+    best = ["income_tax", "snap", "ssi", "household_net_income", "wic"]
     assert ordered_outputs(arm, BEST, listing) == best
 
 
@@ -188,7 +188,7 @@ def test_a_job_says_all_that_the_script_needs(tmp_path: Path) -> None:
         "dataset": str(file.path),
         "reform": ARMS[1].reform,
         "period": 2024,
-        "outputs": [*LISTING, "age"],
+        "outputs": LISTING,
         "inputs": None,
         "spm": {"geography_kind": "national"},
         "dataset_end_year": None,
