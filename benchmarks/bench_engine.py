@@ -143,8 +143,8 @@ def _scaling(runs: Mapping[str, int]) -> str:
     return (
         f"plain script: timed {runs[LISTED]} of {runs[VALUE]} value-only and {runs[WHOLE]} suite "
         f"simulations ({runs[BEST]} in the best order), scaled up: per file, mean baseline x "
-        "baselines + mean reform x other arms (other years and structural reforms taken to last as "
-        "long); ours timed whole, from an empty cache"
+        "baselines + mean reform x other arms (other years, structural reforms and a file without "
+        "time taken to last as long); ours timed whole, from an empty cache"
     )
 
 

@@ -73,21 +73,23 @@ def _structural(path: str) -> bool:
 
 
 def planned_runs(arms: Arms, reforms: Sequence[str], best_reforms: Sequence[str]) -> list[PlainRun]:
-    """Return the runs in the order they are made: per file the baseline and the first reform.
+    """Return the runs in the order they are made.
 
-    Then the best order on `best_reforms` (empty: not at all), then the further `reforms`, which
-    are optional. Raises UsageError where an id is no reform of `arms`.
+    Needed: for the first file the baseline and the first reform as listed, then the best order on
+    `best_reforms` (empty: not at all). Optional: the same for the other files, then the further
+    `reforms` of all. Raises UsageError where an id is no reform of `arms`.
     """
-    baselines = [PlainRun(file, _baseline(each), LISTED) for file, each in arms.items()]
-    listed = [PlainRun(file, _named(arms[file], name), LISTED) for name in reforms for file in arms]
-    best = [
-        PlainRun(file, _named(arms[file], name), BEST) for name in best_reforms for file in arms
-    ]
-    if best:
-        best = [PlainRun(run.file, run.arm, BEST) for run in baselines] + best
-    needed, further = listed[: len(arms)], listed[len(arms) :]
-    optional = [PlainRun(run.file, run.arm, LISTED, optional=True) for run in further]
-    return [*baselines, *needed, *best, *optional]
+    runs: list[PlainRun] = []
+    for place, (file, each) in enumerate(arms.items()):
+        orders = [(LISTED, reforms[:1]), *([(BEST, best_reforms)] if best_reforms else ())]
+        for order, names in orders:
+            chosen = [_baseline(each), *(_named(each, name) for name in names)]
+            runs += [PlainRun(file, arm, order, optional=place > 0) for arm in chosen]
+    for name in reforms[1:]:
+        runs += [
+            PlainRun(file, _named(each, name), LISTED, optional=True) for file, each in arms.items()
+        ]
+    return runs
 
 
 def _baseline(arms: Sequence[Arm]) -> Arm:
@@ -190,15 +192,18 @@ def scaled_seconds(timed: Sequence[tuple[PlainRun, float]], order: str, arms: Ar
     """Return what the script would take for all `arms`, in seconds, from the runs in one order.
 
     Per file: mean baseline time x its baselines + mean reform time x its other arms. A baseline of
-    another year and a structural reform count as if they took as long as those timed.
+    another year and a structural reform count as if they took as long as those timed, and a file
+    for which the time was too short as if it took as long as the other.
     """
 
     def mean(file: str, baseline: bool) -> float:
-        return fmean(
-            seconds
+        alike = [
+            (run.file, seconds)
             for run, seconds in timed
-            if (run.file, run.order, is_baseline(run.arm)) == (file, order, baseline)
-        )
+            if (run.order, is_baseline(run.arm)) == (order, baseline)
+        ]
+        own = [seconds for name, seconds in alike if name == file]
+        return fmean(own or [seconds for _, seconds in alike])
 
     total = 0.0
     for file, each in arms.items():
