@@ -256,7 +256,8 @@ def test_other_inputs_are_other_entries(engine: StandIn, paths: list[Path]) -> N
 
 
 @pytest.mark.parametrize(
-    ("named", "ceiling", "at_once"), [("1", 60, 1), ("3", 60, 3), ("3", 0.1, 1), ("3", 1.706, 3)]
+    ("named", "ceiling", "at_once"),
+    [("1", 60, 1), ("3", 60, 3), ("3", 0.1, 1), ("3", 3.0, 1), ("3", 3.42, 3)],
 )
 def test_as_many_processes_as_memory_and_the_setting_allow(
     engine: StandIn,

@@ -22,9 +22,11 @@ from typer.testing import CliRunner
 
 import schemas.heaps as heaps
 import schemas.preflight as rules
-from benchmarks.engine import session
+from benchmarks.engine import session, together
+from benchmarks.engine.arms import Arm
 from benchmarks.loader_smoke import smoke_loader
 from benchmarks.measure import measure_evidence
+from benchmarks.runtime import measure_runtime
 from gates.cli import app
 from schemas.dataset import open_dataset
 from schemas.errors import DatasetError
@@ -67,7 +69,12 @@ OPENERS = {
     ("schemas/dataset.py", "_read_table", "h5py.File"),
     ("schemas/writers.py", "fill", "h5py.File"),  # new files
     ("schemas/writers.py", "fill", "pd.HDFStore"),
+    ("schemas/storage.py", "_names_in", "h5py.File"),  # behind open_dataset
+    ("schemas/storage.py", "_h5_tables", "h5py.File"),  # an extension, behind the preflight
     ("benchmarks/engine/worker.py", "main", "Microsimulation"),  # started by the engine session
+    ("benchmarks/engine/fast_worker.py", "main", "Microsimulation"),  # likewise
+    ("benchmarks/runtime_child.py", "_import_engine", "Microsimulation"),  # behind open_dataset
+    ("benchmarks/plain_script.py", "main", "Microsimulation"),  # likewise
     ("benchmarks/engine_metadata/stored_values.py", "_write", "pd.HDFStore"),  # a file of its own
     ("benchmarks/engine_metadata/stored_values.py", "_calculate", "Microsimulation"),
 }
@@ -278,10 +285,14 @@ def test_the_engine_is_never_given_a_hostile_file(
     path, marker = lay_out(entry, tmp_path)
     calls: list[Any] = []
     monkeypatch.setattr(session, "run_child", recording(calls))
+    monkeypatch.setattr(together, "run_child", recording(calls))
+    arms = [[Arm("baseline", 2024, ("snap",))]]
     ways: dict[str, Callable[[], object]] = {
         "smoke": lambda: smoke_loader(path, simulator=recording(calls)),
         "measure": lambda: measure_evidence(path, simulator=recording(calls)),
         "session": lambda: session.simulate(path, ["snap"]),
+        "arms": lambda: together.simulate_arms([path], arms),
+        "runtime": lambda: measure_runtime(path, path, incumbent_id="any", run=recording(calls)),
         "traced": lambda: session.run_traced(path, ["snap"]),
     }
     for way, run in ways.items():
