@@ -23,6 +23,21 @@ def cache_dir() -> Path:
     return folder
 
 
+@contextmanager
+def empty_cache() -> Iterator[None]:
+    """Give everything that asks for the cache an empty folder, which goes away afterwards."""
+    named = os.environ.get(CACHE_VARIABLE)
+    with tempfile.TemporaryDirectory(prefix="mpgate-empty-") as folder:
+        os.environ[CACHE_VARIABLE] = folder
+        try:
+            yield
+        finally:
+            if named is None:
+                del os.environ[CACHE_VARIABLE]
+            else:
+                os.environ[CACHE_VARIABLE] = named
+
+
 def stored_path(baseline_id: str) -> Path:
     """Return where the file of an incumbent is kept, whether or not it is there."""
     return cache_dir() / "baselines" / baseline_id / file_name(load_baseline(baseline_id))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from baselines.store import CACHE_VARIABLE
+from baselines.store import empty_cache
 from benchmarks.bench_engine_plain import (
     BEST,
     LISTED,
@@ -136,26 +134,11 @@ def _require_different(datasets: Mapping[str, Dataset]) -> None:
 def _time_session(datasets: Mapping[str, Dataset], arms: Arms, tools: Tools, name: str) -> Session:
     tools.told(f"ours: {name.replace('_', ' ')}")
     paths, wanted = [each.path for each in datasets.values()], [arms[file] for file in datasets]
-    with _empty_cache():
+    with empty_cache():
         started = tools.clock()
         found = tools.simulate_arms(paths, wanted, progress=tools.progress)
         seconds = tools.clock() - started
     return Session(seconds, dict(zip(datasets, found, strict=True)))
-
-
-@contextmanager
-def _empty_cache() -> Iterator[None]:
-    """Give the engine session an empty cache, so that it does all its work."""
-    named = os.environ.get(CACHE_VARIABLE)
-    with tempfile.TemporaryDirectory(prefix="mpgate-bench-") as folder:
-        os.environ[CACHE_VARIABLE] = folder
-        try:
-            yield
-        finally:
-            if named is None:
-                del os.environ[CACHE_VARIABLE]
-            else:
-                os.environ[CACHE_VARIABLE] = named
 
 
 def _time_plain(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.engine.subject import spm_settings
 from schemas.dataset import Dataset
 from schemas.errors import MeasureError, UsageError
 from schemas.records import read_record
@@ -133,7 +134,7 @@ def plain_job(
         "outputs": ordered_outputs(run.arm, run.order, listed),
         "inputs": None if inputs is None else str(inputs),
         # The engine refuses a file without counties unless it is told so.
-        "spm": None if dataset.has("county_fips") else {"geography_kind": "national"},
+        "spm": spm_settings(dataset),
         "dataset_end_year": max(dataset.period, run.arm.period) if tables else None,
         "save": str(folder / "arrays.npz"),
     }

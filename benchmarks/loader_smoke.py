@@ -6,19 +6,16 @@ unit without adults stops it only when poverty is computed.
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from baselines.store import CACHE_VARIABLE, cache_dir
+from baselines.store import cache_dir, empty_cache
 from benchmarks.engine.child import Progress
 from benchmarks.engine.metadata import installed_versions
 from benchmarks.engine.session import memory_ceiling_gb, simulate
@@ -136,7 +133,8 @@ def _load(
     asked = {name for names in families.values() for name in names}
     wanted = sorted(asked | {name for name in WITNESSES if dataset.has(name)})
     try:
-        with _empty_store():
+        # Kept arrays of equal inputs would hide this file's bytes.
+        with empty_cache():
             return simulator(dataset.path, wanted, progress=progress), None
     except MeasureError as error:
         if error.reason in MACHINE_LIMITS:
@@ -152,21 +150,6 @@ def _holds(simulated: SimulatedArrays, dataset: Dataset) -> bool:
         np.array_equal(np.float32(simulated.arrays[name]), np.float32(dataset.read(name)))
         for name in stored
     )
-
-
-@contextmanager
-def _empty_store() -> Iterator[None]:
-    """Give the session an empty cache: kept arrays of equal inputs would hide this file's bytes."""
-    named = os.environ.get(CACHE_VARIABLE)
-    with tempfile.TemporaryDirectory(prefix="mpgate-loader-") as folder:
-        os.environ[CACHE_VARIABLE] = folder
-        try:
-            yield
-        finally:
-            if named is None:
-                del os.environ[CACHE_VARIABLE]
-            else:
-                os.environ[CACHE_VARIABLE] = named
 
 
 def _figures(simulated: SimulatedArrays | None, names: Sequence[str]) -> dict[str, Any]:

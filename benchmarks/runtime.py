@@ -22,6 +22,7 @@ from typing import Any
 from benchmarks.engine.child import Progress, run_child
 from benchmarks.engine.metadata import installed_versions
 from benchmarks.engine.session import memory_ceiling_gb
+from benchmarks.engine.subject import spm_settings
 from benchmarks.runtime_child import LOAD
 from benchmarks.runtime_decision import Rule, candidate_first, decide, finished, interval
 from schemas.canonical import sha256_file, sha256_json
@@ -213,7 +214,7 @@ def _side(path: Path, settings: Mapping[str, Any]) -> Side:
         "layout": dataset.layout,
         "year": dataset.period,
         # As the engine session does: poverty thresholds need a county or the national geography.
-        "spm": None if dataset.has("county_fips") else {"geography_kind": "national"},
+        "spm": spm_settings(dataset),
         "sizes": {entity: dataset.size_of(entity) for entity in ENTITIES},
         "workloads": settings["workloads"],
         "memory_gb": memory_ceiling_gb(),

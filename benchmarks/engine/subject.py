@@ -49,7 +49,7 @@ class Subject:
         _require_ids(dataset)
         self.dataset = dataset
         self.hashes = dataset_hashes(dataset)
-        self.spm = _spm_settings(dataset)
+        self.spm = spm_settings(dataset)
 
     def key(self, arm: Arm, *, planned: bool) -> str:
         """Return the name of the arm's cache entry."""
@@ -99,7 +99,7 @@ class Subject:
         return _result(self.dataset, entry, requests, cached)
 
 
-def _spm_settings(dataset: Dataset) -> dict[str, str] | None:
+def spm_settings(dataset: Dataset) -> dict[str, str] | None:
     """Return the national SPM geography for a file without counties, else the engine's default."""
     return None if dataset.has("county_fips") else {"geography_kind": "national"}
 
