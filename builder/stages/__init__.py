@@ -1,0 +1,1 @@
+"""Build stages: checkpointed by content, resumable after a kill, profiled, guarded by disk."""
