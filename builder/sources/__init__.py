@@ -1,0 +1,1 @@
+"""Sources as providers: fetch, verify the hash, read, and say what each variable means."""
