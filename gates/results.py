@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gates.decision import decide, in_words, load_rules
 from gates.inputs import JudgeInputs
 from gates.judging import error_result, stage_verdict
 from gates.policy import STAGES, Policy
@@ -48,7 +49,7 @@ def assemble(
     frame["run"]["exceptions_judged_on"] = inputs.exceptions.judged_on
     if inputs.is_table:
         frame["incumbent"]["label"] = inputs.loss_record()["incumbent"]["label"]
-    return {
+    record = {
         **frame,
         "status": "judged",
         "error": None,
@@ -58,6 +59,7 @@ def assemble(
         "deselected": sorted(deselected),
         "verdicts": {each: stage_verdict(gates, each, sorted(deselected)) for each in STAGES},
     }
+    return {**record, "decision": _decision(policy, record)}
 
 
 def error_record(
@@ -91,7 +93,12 @@ def error_record(
         "verdicts": {each: stage_verdict(gates, each, sorted(deselected)) for each in STAGES},
     }
     record["incumbent"]["id"] = incumbent_id
-    return record
+    return {**record, "decision": _decision(policy, record)}
+
+
+def _decision(policy: Policy, record: Mapping[str, Any]) -> dict[str, Any]:
+    blocking = {gate.id: gate.group for gate in policy.gates if gate.blocking[record["stage"]]}
+    return decide(record, load_rules(), blocking)
 
 
 def _frame(
@@ -103,7 +110,7 @@ def _frame(
     eligible = bool(manifest and manifest["release_eligible"])
     return {
         "schema": "gate_results",
-        "schema_version": 3,
+        "schema_version": 4,
         "product": policy.product,
         "candidate": dict(candidate),
         "incumbent": {
@@ -144,7 +151,8 @@ def counts(record: Mapping[str, Any]) -> str:
 
 def summary_markdown(record: Mapping[str, Any]) -> str:
     """Return the verdict and one row per gate as Markdown."""
-    lines = [f"# {headline(record)}", "", f"{counts(record)}.", ""]
+    decided = in_words(record["decision"]).replace("<", "&lt;")
+    lines = [f"# {headline(record)}", "", f"{counts(record)}.", "", f"Decision: {decided}", ""]
     if record["error"]:
         lines += [f"**{record['error']['message']}** {record['error']['remedy']}", ""]
     lines += ["| gate | status | blocks | finding |", "|---|---|---|---|"]
@@ -175,3 +183,5 @@ def print_results(record: Mapping[str, Any], console: Console) -> None:
     console.print(gate_table(record))
     console.print(counts(record), highlight=False)
     console.print(f"VERDICT  {headline(record)}", highlight=False, markup=False, soft_wrap=True)
+    decided = in_words(record["decision"])
+    console.print(f"DECISION {decided}", highlight=False, markup=False, soft_wrap=True)
