@@ -1,30 +1,38 @@
-# `make gates` judges the embedded candidate; `make test` runs the project's tests.
+# `make gates` judges the embedded candidate, `make national` builds, judges and seals it;
+# `make test` runs the project's tests.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DEMO := runs/demo
+INCUMBENT := runs/incumbent/psl-cps-2024.h5
 BUILD_SOURCES := $(shell find builder schemas benchmarks/engine benchmarks/scoring benchmarks/suites \
 	baselines/targets \( -name '*.py' -o -name '*.json' -o -name '*.csv' \) 2>/dev/null)
 ROOMS := schemas baselines benchmarks gates builder dashboard
 
-.PHONY: gates bench-engine test nightly check install clean
+.PHONY: gates national bench-engine test nightly check install clean
 .DELETE_ON_ERROR:
 
-gates: $(INSTALLED) $(DEMO)/incumbent.h5 $(DEMO)/candidate.h5
-	$(BIN)/mpgate baseline fetch psl-cps-2024 --from $(DEMO)/incumbent.h5
+gates: $(INSTALLED) $(INCUMBENT) $(DEMO)/candidate.h5
+	$(BIN)/mpgate baseline fetch psl-cps-2024 --from $(INCUMBENT)
 	@$(BIN)/python -m pytest gates/ --candidate $(DEMO)/candidate.h5 --incumbent psl-cps-2024 \
 		-q --tb=no -rN; code=$$?; test $$code -le 1
 
-bench-engine: $(INSTALLED) $(DEMO)/incumbent.h5 $(DEMO)/candidate.h5
+national: $(INSTALLED) $(INCUMBENT)
+	$(BIN)/mpgate baseline fetch psl-cps-2024 --from $(INCUMBENT)
+	@$(BIN)/mpgate build national --judge psl-cps-2024; code=$$?; test $$code -le 2
+
+bench-engine: $(INSTALLED) $(INCUMBENT) $(DEMO)/candidate.h5
 	$(BIN)/python -m benchmarks.bench_engine --candidate $(DEMO)/candidate.h5 \
-		--incumbent $(DEMO)/incumbent.h5 --out $(DEMO)/bench_engine.json
+		--incumbent $(INCUMBENT) --out $(DEMO)/bench_engine.json
 
-$(DEMO)/incumbent.h5: $(BUILD_SOURCES) | $(INSTALLED)
-	$(BIN)/mpgate build embedded --role incumbent --out $@
+$(INCUMBENT): $(BUILD_SOURCES) | $(INSTALLED)
+	$(BIN)/mpgate build incumbent --out $@
 
+# the demo is never sealed, so it may be made anew
 $(DEMO)/candidate.h5: $(BUILD_SOURCES) | $(INSTALLED)
-	$(BIN)/mpgate build embedded --role candidate --out $@
+	rm -rf $(DEMO)
+	$(BIN)/mpgate build national --out $(DEMO)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not nightly"

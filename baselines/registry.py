@@ -8,7 +8,7 @@ from schemas.records import read_record
 
 ROOT = Path(__file__).parent
 BUILDER_SCHEME = "builder:"
-BUILD_COMMAND = "mpgate build embedded --role incumbent --out FILE"
+BUILD_COMMAND = "mpgate build incumbent --out FILE"
 
 Manifest = dict[str, Any]
 

@@ -31,6 +31,7 @@ from schemas.dataset import open_dataset
 from schemas.errors import MpgateError
 
 DEMO = Path("runs/demo")
+INCUMBENT = Path("runs/incumbent/psl-cps-2024.h5")
 DIFFERS_EXIT, ERROR_EXIT = 1, 3
 OUR_WORDS = ("session", "file", "arm", "method")
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -39,7 +40,7 @@ app = typer.Typer(pretty_exceptions_enable=False)
 @app.command()
 def bench_engine(
     candidate: Annotated[Path, typer.Option(help="The one H5 file.")] = DEMO / "candidate.h5",
-    incumbent: Annotated[Path, typer.Option(help="The other one.")] = DEMO / "incumbent.h5",
+    incumbent: Annotated[Path, typer.Option(help="The other one.")] = INCUMBENT,
     suite: Annotated[str, typer.Option(help="Id of the suite.")] = DEFAULT_SUITE,
     plain_reforms: Annotated[
         int | None,

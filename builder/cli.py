@@ -1,34 +1,23 @@
-"""`mpgate build`: make the embedded data sets."""
+"""`mpgate build`: the embedded incumbent; the composition root adds the national build."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from baselines.console import print_json, reported
+from baselines.store import cache_dir
 from benchmarks.weights import record_counts, weight_diagnostics
-from builder.candidate import build_candidate, load_config
 from builder.embedded.build import build_incumbent
-from schemas.canonical import canonical_bytes
+from builder.stages.upkeep import StoredStage, list_stages, prune
 from schemas.dataset import open_dataset
-from schemas.errors import MpgateError
 from schemas.logical import dataset_hashes
-from schemas.manifests import candidate_manifest_path
 
-ERROR_EXIT = 3
 app = typer.Typer(no_args_is_help=True, help="Build data sets from their sources.")
-
-
-class Role(StrEnum):
-    """Which embedded data set: the one judged against, or the one judged."""
-
-    INCUMBENT = "incumbent"
-    CANDIDATE = "candidate"
 
 
 @app.callback()
@@ -37,53 +26,60 @@ def builder_room() -> None:
 
 
 @app.command()
-def embedded(
-    role: Annotated[Role, typer.Option(help="Which data set to build.")],
+def incumbent(
     out: Annotated[Path, typer.Option(help="The H5 file to write.", dir_okay=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON summary.")] = False,
 ) -> None:
-    """Build an embedded data set from the public CPS file inside taxcalc; needs no network.
+    """Build the embedded incumbent `psl-cps-2024` from the public CPS file inside taxcalc.
 
-    Example: mpgate build embedded --role incumbent --out runs/demo/incumbent.h5
-
-    Example: mpgate build embedded --role candidate --out runs/demo/candidate.h5 --json
+    Example: mpgate build incumbent --out runs/demo/incumbent.h5
     """
-    try:
-        _build_with_bar(role, out)
-        summary = summarise(out, role)
-    except MpgateError as error:
-        Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(ERROR_EXIT) from error
-    if as_json:
-        typer.echo(canonical_bytes(summary).decode(), nl=False)
-    else:
-        Console().print(_table(summary))
-
-
-def _build_with_bar(role: Role, out: Path) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(f"building the {role} from taxcalc", total=None)
-
-        def advance(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=stage, completed=done, total=total or None)
-
-        if role is Role.INCUMBENT:
+    with reported(as_json):
+        with Console(stderr=True).status("building the incumbent from taxcalc"):
             build_incumbent(out)
-        else:
-            build_candidate(out, load_config(), advance)
-        bar.update(task, description=f"wrote {out.name}", completed=1, total=1)
+        summary = summarise(out)
+    if as_json:
+        print_json(summary)
+    else:
+        Console().print(summary_table(summary))
 
 
-def summarise(out: Path, role: str) -> dict[str, Any]:
-    """Return what was written: counts, weights, hashes and where the manifest lies, if any."""
-    dataset = open_dataset(out)
+@app.command("stages")
+def stages_command(
+    keep: Annotated[
+        int | None, typer.Option(help="Remove all but so many finished checkpoints per stage.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the checkpoints of builds, or remove old ones; what a build is using stays.
+
+    Example: mpgate build stages --keep 2
+    """
+    store = cache_dir() / "stages"
+    with reported(as_json):
+        rows = list_stages(store) if keep is None else prune(store, keep)
+    if as_json:
+        print_json({"removed": keep is not None, "stages": [_row(each) for each in rows]})
+        return
+    table = Table(title="checkpoints" if keep is None else "removed checkpoints")
+    for name in ("stage", "key", "state", "finished", "wall s", "bytes", "in use"):
+        table.add_column(name)
+    for row in rows:
+        table.add_row(row.id, row.key[:12], *(str(v) for v in list(_row(row).values())[2:]))
+    Console().print(table)
+
+
+def _row(stored: StoredStage) -> dict[str, Any]:
+    names = ("id", "key", "state", "finished_at", "wall_s", "size_bytes", "in_use")
+    return {name: getattr(stored, name) for name in names}
+
+
+def summarise(file: Path) -> dict[str, Any]:
+    """Return what was written: counts, weights and hashes of an H5."""
+    dataset = open_dataset(file)
     hashes = dataset_hashes(dataset)
-    manifest = candidate_manifest_path(out)
     return {
-        "role": str(role),
-        "file": str(out),
-        "manifest": str(manifest) if role == Role.CANDIDATE else None,
+        "file": str(file),
         "size_bytes": hashes.size_bytes,
         "sha256": hashes.file_sha256,
         "logical_sha256": hashes.logical_sha256,
@@ -93,8 +89,9 @@ def summarise(out: Path, role: str) -> dict[str, Any]:
     }
 
 
-def _table(summary: dict[str, Any]) -> Table:
-    table = Table(title=f"{summary['role']}: {summary['file']}")
+def summary_table(summary: dict[str, Any]) -> Table:
+    """Return the summary as a table for the terminal."""
+    table = Table(title=summary["file"])
     table.add_column("figure")
     table.add_column("value", justify="right")
     for entity, count in summary["counts"].items():
@@ -105,6 +102,4 @@ def _table(summary: dict[str, Any]) -> Table:
     table.add_row("bytes", f"{summary['size_bytes']:,}")
     table.add_row("sha256", summary["sha256"][:16])
     table.add_row("logical sha256", summary["logical_sha256"][:16])
-    if summary["manifest"]:
-        table.add_row("manifest", summary["manifest"])
     return table

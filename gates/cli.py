@@ -24,6 +24,9 @@ from gates.judges import JUDGES
 from gates.judging import judge_gate
 from gates.measuring import with_external
 from gates.policy import STAGES, Policy, load_policy
+from gates.release.cli import app as bundle_app
+from gates.release.layer_one import is_wholly_sealed
+from gates.release.run import RESULTS_DIR, with_bundle_check
 from gates.results import (
     EXIT_CODES,
     EXIT_ERROR,
@@ -46,12 +49,17 @@ app = typer.Typer(
 app.add_typer(baseline_app, name="baseline", help="Pinned incumbents: list, fetch, verify, ...")
 app.add_typer(targets_app, name="targets", help="Target facts: import, build, verify, ...")
 app.add_typer(engine_app, name="engine", help="Frozen variable metadata: list, freeze, check.")
+app.add_typer(bundle_app, name="bundle", help="Run folders: seal, judge, sign off, verify, ...")
 app.command("measure")(measure_command)
 app.command("contract")(contract)
 app.command("hash")(file_hash)
 app.command("score")(score)
 if importlib.util.find_spec("builder"):
-    app.add_typer(importlib.import_module("builder.cli").app, name="build", help="Build an H5.")
+    build_app = importlib.import_module("builder.cli").app
+    build_app.command("national")(importlib.import_module("gates.build_cli").national)
+    app.add_typer(build_app, name="build", help="Build an H5.")
+    calibrate_app = importlib.import_module("builder.calibration.cli").app
+    app.add_typer(calibrate_app, name="calibrate", help="Fit the weights of an H5.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the record as JSON.")]
 
@@ -131,6 +139,10 @@ def _inputs(asked: _Asked, policy: Policy, quiet: bool) -> tuple[JudgeInputs, Pa
         if asked.external is not None:
             inputs = with_external(inputs, asked.external, policy)
         directory = asked.results or asked.candidate.parent
+        if is_wholly_sealed(asked.candidate.parent):  # its own records: judged with its seal
+            inputs = with_bundle_check(inputs, asked.candidate.parent)
+            directory = asked.results or asked.candidate.parent / RESULTS_DIR
+            given = given or exceptions_today(EXCEPTIONS_DIR)
         return (inputs if given is None else replace(inputs, exceptions=given)), directory
     inputs = gather_with_progress(
         asked.candidate,

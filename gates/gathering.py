@@ -9,6 +9,8 @@ from typing import Any
 
 from baselines.profiles import load_profile
 from baselines.registry import load_baseline, require_comparable
+from gates.release.check import bundle_check
+from schemas.bundle import ABSENT, HALF_SEALED
 from schemas.errors import MpgateError
 from schemas.logical import DatasetHashes
 from schemas.manifests import candidate_manifest_path
@@ -32,6 +34,9 @@ BEFORE_ENGINE = frozenset(
         "values.dtypes",
     }
 )
+
+
+_NO_BUNDLE = frozenset({ABSENT, HALF_SEALED})
 
 
 @dataclass
@@ -89,6 +94,14 @@ def add_manifest(found: Gathering, candidate: Path) -> None:
         found.records["candidate_manifest"] = read_record(path, "candidate_manifest")
     except MpgateError as error:
         found.fail("candidate_manifest", error)
+
+
+def add_bundle(found: Gathering, run: Path, candidate_sha256: str) -> None:
+    """Add the check of the bundle that lies in a folder; a seal nobody can believe is an error."""
+    try:
+        found.records["bundle"] = bundle_check(run, candidate_sha256)
+    except MpgateError as error:
+        found.fail("bundle", error, _NO_BUNDLE)
 
 
 def add_storage(found: Gathering, candidate: Path, hashes: DatasetHashes) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from gates.exceptions import ExceptionSet, read_files, write_exceptions
 from gates.integrity import check_bands
+from schemas.bundle import read_known
 from schemas.canonical import content_sha256, sha256_json
 from schemas.errors import RecordError
 from schemas.records import read_record, write_record
@@ -25,6 +26,8 @@ RECORDS = {
     "external": "external_comparison",
     "suite": "benchmark_manifest",
     "candidate_manifest": "candidate_manifest",
+    "cross_engine": "cross_engine",
+    "bundle": "bundle_check",
 }
 _INDEX = "judge_inputs"
 _EXCEPTIONS = "exceptions"
@@ -101,6 +104,14 @@ class JudgeInputs:
     def external(self) -> Mapping[str, Any]:
         """Return the external comparison of the candidate; that of another file is an error."""
         return self._of(self.record("external"), self.candidate["sha256"], "the candidate")
+
+    def cross_engine(self) -> Mapping[str, Any]:
+        """Return the cross-engine record of the candidate; that of another file is an error."""
+        return self._of(self.record("cross_engine"), self.candidate["sha256"], "the candidate")
+
+    def bundle(self) -> Mapping[str, Any]:
+        """Return the check of the candidate's bundle; that of another file's is an error."""
+        return self._of(self.record("bundle"), self.candidate["sha256"], "the candidate")
 
     def runtime(self) -> Mapping[str, Any]:
         """Return the runtimes of candidate and pinned incumbent; those of others are an error."""
@@ -246,19 +257,24 @@ def read_inputs(directory: Path) -> JudgeInputs:
 
     Exception records are judged on the day of the first judging, so that the verdict stays.
     """
-    index = read_record(directory / f"{_INDEX}.json", _INDEX)
+    index = _read_index(directory)
     records: dict[str, Mapping[str, Any]] = {}
     absent: dict[str, Mapping[str, str]] = dict(index["absent"])
     for name in index["records"]:
         try:
-            records[name] = read_record(directory / f"{name}.json", RECORDS[name])
+            records[name] = read_known(directory / f"{name}.json", RECORDS[name])
         except RecordError as error:
             absent[name] = {"status": "error", "message": error.message, "remedy": error.remedy}
-    return JudgeInputs(index["candidate"], records, absent, _read_exceptions(directory, index))
+    return JudgeInputs(index["candidate"], records, absent, judged_exceptions(directory))
 
 
-def _read_exceptions(directory: Path, index: Mapping[str, Any]) -> ExceptionSet:
-    kept = index["exceptions"]
+def _read_index(directory: Path) -> dict[str, Any]:
+    return read_record(directory / f"{_INDEX}.json", _INDEX)
+
+
+def judged_exceptions(directory: Path) -> ExceptionSet:
+    """Return the exception records that were judged with the inputs in `directory`."""
+    kept = _read_index(directory)["exceptions"]
     files = [directory / _EXCEPTIONS / name for name in kept["files"]]
     found = read_files(files, kept["judged_on"])
     return replace(found, malformed=(*kept["malformed"], *found.malformed))

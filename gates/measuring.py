@@ -28,8 +28,16 @@ from benchmarks.measure import measure_evidence, measure_together
 from benchmarks.scoring.compare import compare
 from benchmarks.suite import Suite, load_suite
 from gates.contract.run import contract_findings
-from gates.gathering import Gathering, add_manifest, add_storage, profile_of, require_known
+from gates.gathering import (
+    Gathering,
+    add_bundle,
+    add_manifest,
+    add_storage,
+    profile_of,
+    require_known,
+)
 from gates.inputs import JudgeInputs
+from gates.measuring_cross_engine import add_cross_engine
 from gates.measuring_runtime import RuntimeMode, add_runtime
 from gates.policy import Policy
 from schemas.dataset import open_dataset
@@ -62,12 +70,16 @@ def gather(
     found.records["suite"] = suite.record
     add_manifest(found, candidate)
     add_storage(found, candidate, hashes)
+    add_bundle(found, candidate.parent, hashes.file_sha256)
     together = None if "evidence" in found.absent else candidate
     _add_incumbent(found, incumbent_id, together, suite, mode, progress)
     if "evidence" not in found.absent:
         _add_evidence(found, candidate, hashes.file_sha256, suite, mode, progress)
     _add_loss(found, suite)
     _add_external(found, supplied)
+    add_cross_engine(
+        found, candidate, hashes.file_sha256, measure=mode == "auto", progress=progress
+    )
     add_runtime(found, candidate, incumbent_id, "never" if mode == "never" else runtime, progress)
     return JudgeInputs(_identity(candidate, hashes), found.records, found.absent)
 

@@ -23,12 +23,14 @@ from schemas.logical import dataset_hashes
 ID = "psl-cps-2024"
 # A file of arrays has no tables, the source has no county, and `never` starts no engine.
 NOT_JUDGED = {
+    "artifacts.bundle": "unmeasured",  # no bundle lies beside an incumbent
     "benchmark.tara-watson.external": "unmeasured",  # nobody has published its figures
     "contract.layout.tables": "not_applicable",
     "contract.geography.county_format": "not_applicable",
     "contract.geography.county_vintage": "not_applicable",
     "contract.geography.county_state": "not_applicable",
     "contract.loader": "unmeasured",
+    "cross.taxcalc": "unmeasured",  # `never` starts no second engine
     "exceptions.valid": "unmeasured",  # gathering alone looks for no records
     "loss.held_out": "unmeasured",  # an incumbent has no candidate manifest
     "runtime.median": "unmeasured",  # `never` times nothing

@@ -19,7 +19,7 @@ from builder.embedded.weights import Controls, household_controls, rake
 from schemas.errors import BuildError
 from schemas.writers import write_period_arrays
 
-SLOTS = {"incumbent": 0, "candidate": 1}
+INCUMBENT_SLOT = 0
 HOUSEHOLDS = 4000
 SEED = 2024
 _GROUPS = {
@@ -45,24 +45,38 @@ class Sample:
 
 
 @cache
-def _source() -> Source:
+def embedded_source() -> Source:
+    """Return the units and growth of the CPS file inside taxcalc, read once per process."""
     mapping = load_mapping()
     return read_source(mapping.period, mapping.base_period)
 
 
-def build_sample(role: str, *, households: int = HOUSEHOLDS, seed: int = SEED) -> Sample:
-    """Return the sample of a role; same role, size and seed give the same columns.
+def incumbent_keys(source: Source, *, households: int = HOUSEHOLDS, seed: int = SEED) -> np.ndarray:
+    """Return the source keys of the incumbent's households: nothing else may be made of them."""
+    chosen = sample_households(source.units, size=households, slot=INCUMBENT_SLOT, seed=seed)
+    return chosen[HOUSEHOLD_KEY].to_numpy()
 
-    Raises BuildError for an unknown role, an absent or changed source, or raking that fails.
+
+def build_sample(
+    slot: int = INCUMBENT_SLOT, *, households: int = HOUSEHOLDS, seed: int = SEED
+) -> Sample:
+    """Return the sample of a slot, disjoint from those of other slots of the same size and seed.
+
+    Raises BuildError for an absent or changed source, a source without so many households left, or
+    raking that fails.
     """
-    if role not in SLOTS:
-        raise BuildError(
-            f"no embedded data set is called {role!r}",
-            reason="builder.unknown_role",
-            remedy=f"use one of: {', '.join(SLOTS)}",
-        )
-    source, mapping = _source(), load_mapping()
-    chosen = sample_households(source.units, size=households, slot=SLOTS[role], seed=seed)
+    source = embedded_source()
+    chosen = sample_households(source.units, size=households, slot=slot, seed=seed)
+    return sample_of(chosen, source)
+
+
+def sample_of(chosen: pd.DataFrame, source: Source) -> Sample:
+    """Return the sample of chosen households: rows of household key, fips and initial weight.
+
+    Weights are the initial ones raked to published population and households. Raises BuildError
+    where raking fails or a mapped variable has no rule.
+    """
+    mapping = load_mapping()
     units = source.units[source.units[HOUSEHOLD_KEY].isin(chosen[HOUSEHOLD_KEY])]
     people = build_population(units, int(mapping.constants["oldest_adult_dependant"]))
     controls = household_controls(people, chosen["fips"].to_numpy())
@@ -78,7 +92,7 @@ def build_sample(role: str, *, households: int = HOUSEHOLDS, seed: int = SEED) -
 
 def build_incumbent(out: Path | str, *, seed: int = SEED) -> Sample:
     """Write the embedded incumbent `psl-cps-2024` to `out` and return its sample."""
-    sample = build_sample("incumbent", seed=seed)
+    sample = build_sample(seed=seed)
     write_period_arrays(out, sample.columns, sample.mapping.period)
     return sample
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 
 from gates.judges.aggregate import judge_aggregate
+from gates.judges.artifacts import judge_artifacts
 from gates.judges.baseline import judge_incumbent_evidence, judge_pins
 from gates.judges.benchmark import judge_benchmark_delta
 from gates.judges.contract import judge_contract
+from gates.judges.cross_engine import judge_cross_engine
 from gates.judges.exceptions import judge_exceptions
 from gates.judges.external import judge_external
 from gates.judges.family import judge_family
@@ -27,8 +29,10 @@ from gates.policy import EXCEPTIONS_JUDGE
 
 _MEASURING: Mapping[str, Judge] = {
     "aggregate": judge_aggregate,
+    "artifacts": judge_artifacts,
     "benchmark_delta": judge_benchmark_delta,
     "contract": judge_contract,
+    "cross_engine": judge_cross_engine,
     "external": judge_external,
     "family": judge_family,
     "held_out": judge_held_out,

@@ -78,7 +78,7 @@ def test_fetch_from_a_copy(room: Path, h5: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("fetch", BUILT), "mpgate build embedded --role incumbent --out FILE"),
+        (("fetch", BUILT), "mpgate build incumbent --out FILE"),
         (("fetch", LOCAL), "missing h5_sha256"),
         (("verify", "nobody"), "no incumbent is called 'nobody'"),
         (("freeze", BUILT, "absent.h5"), "absent.h5"),

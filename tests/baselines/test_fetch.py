@@ -132,7 +132,7 @@ def test_an_incumbent_built_here_names_the_command_that_builds_it(room: Path) ->
     with pytest.raises(BaselineError) as caught:
         fetch(BUILT)
     assert caught.value.reason == "baseline.built_here"
-    assert "mpgate build embedded --role incumbent --out FILE" in str(caught.value)
+    assert "mpgate build incumbent --out FILE" in str(caught.value)
 
 
 def test_an_incumbent_built_here_is_returned_once_it_is_in_the_store(room: Path, h5: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from builder.embedded import provider
-from builder.embedded.build import Sample, build_incumbent, build_sample
+from builder.embedded.build import Sample, build_incumbent
 from builder.embedded.hashing import draw
 from builder.embedded.mapping import load_mapping
 from builder.embedded.sampling import sample_households
@@ -146,9 +146,7 @@ def test_unknown_keys_of_the_mapping_are_refused(tmp_path: Path) -> None:
         load_mapping(path)
 
 
-def test_unknown_role_and_impossible_sizes_are_refused(incumbent: Sample) -> None:
-    with pytest.raises(BuildError, match="use one of: incumbent, candidate"):
-        build_sample("donor")
+def test_impossible_sizes_are_refused(incumbent: Sample) -> None:
     with pytest.raises(BuildError, match="cannot give each"):
         sample_households(incumbent.source.units, size=100, slot=0, seed=1)
     with pytest.raises(BuildError, match="the source holds"):

@@ -109,7 +109,9 @@ def test_a_file_that_is_no_h5_exits_3_with_a_results_file(tmp_path: Path) -> Non
     assert json.loads((tmp_path / "r" / "gate_results.json").read_text())["status"] == "error"
 
 
-@pytest.mark.parametrize("command", ["judge", "contract", "hash", "measure", "build embedded"])
+@pytest.mark.parametrize(
+    "command", ["judge", "contract", "hash", "measure", "build incumbent", "build national"]
+)
 def test_every_command_shows_an_example(command: str) -> None:
     done = runner.invoke(app, [*command.split(), "--help"])
     assert done.exit_code == 0

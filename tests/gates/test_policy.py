@@ -26,7 +26,8 @@ TEN = {
     "artifacts",
     "release",
 }
-OURS = {"targets", "exceptions"}
+OURS = {"targets", "exceptions", "cross_engine"}
+ADVISORY = {"cross.taxcalc"}  # a second engine is no truth: it never blocks
 OUTPUTS = ("fiscal", "household_net_income")
 EXTERNAL = "benchmark.tara-watson.external"  # no figure is published: it never blocks
 
@@ -34,7 +35,8 @@ EXTERNAL = "benchmark.tara-watson.external"  # no figure is published: it never 
 def test_every_release_gate_of_the_plan_is_listed_and_blocks_the_default() -> None:
     policy = load_policy()
     assert {gate.group for gate in policy.gates} == TEN | OURS
-    assert [gate.id for gate in policy.gates if not gate.blocking["default"]] == [EXTERNAL]
+    advisory = {gate.id for gate in policy.gates if not gate.blocking["default"]}
+    assert advisory == {EXTERNAL} | ADVISORY
     assert sum(gate.group == "family" for gate in policy.gates) == 10
     assert sum(gate.group == "aggregate" for gate in policy.gates) == 10
 
@@ -42,7 +44,8 @@ def test_every_release_gate_of_the_plan_is_listed_and_blocks_the_default() -> No
 def test_beta_needs_the_five_things_the_plan_names() -> None:
     gates = load_policy().gates
     groups = {gate.group for gate in gates if gate.blocking["beta"]}
-    assert groups == {"baseline", "contract", "loss", "runtime", "artifacts"} | OURS
+    ours = OURS - {load_policy().gate(each).group for each in ADVISORY}
+    assert groups == {"baseline", "contract", "loss", "runtime", "artifacts"} | ours
     advisory = {gate.id for gate in gates if gate.group == "loss" and not gate.blocking["beta"]}
     assert advisory == {"loss.held_out"}
 

@@ -1,0 +1,1 @@
+"""mp-national: from sources to a calibrated H5, stage by stage."""

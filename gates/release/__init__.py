@@ -1,0 +1,1 @@
+"""The immutable bundle of a run: what was built and measured is sealed, then the verdict on it."""
