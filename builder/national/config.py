@@ -15,6 +15,7 @@ from schemas.errors import BuildError
 from schemas.records import read_record
 
 RECORD = "national_build"
+WEALTH_SOURCE = "forbes-400-2024"
 DEFAULT_CONFIG = Path(__file__).parents[1] / "configs" / "embedded_national.json"
 SPECS = Path(__file__).parents[1] / "donors" / "specs"
 
@@ -54,6 +55,8 @@ def config_of(record: dict[str, Any]) -> NationalConfig:
         raise _wrong(f"it builds {record['product']} and calibrates {settings.product}")
     if record["fixed_spine"]["most_units"] >= record["spine"]["households"]:
         raise _wrong("the fixed spine leaves no household to sample")
+    if record["fixed_spine"]["most_units"] and WEALTH_SOURCE not in record["sources"]:
+        raise _wrong(f"the fixed spine needs {WEALTH_SOURCE} among its sources")
     if "acs" in record["spine"] and ACS_SOURCE not in record["sources"]:
         raise _wrong(f"spine.acs needs {ACS_SOURCE} among its sources")
     forests = tuple(_spec(name) for name in record["donors"]["forests"])

@@ -13,10 +13,7 @@ from baselines.targets import target_db_identity
 from benchmarks.scoring.scheme import HELD_OUT
 from benchmarks.suite import Suite
 from benchmarks.weights import record_counts
-from builder.fixed_spine.wealth import FACTS as WEALTH_LIST
-from builder.fixed_spine.wealth import load_wealth_list
 from builder.national.config import NationalConfig
-from schemas.canonical import sha256_file
 from schemas.dataset import open_dataset
 from schemas.logical import dataset_hashes
 
@@ -62,10 +59,7 @@ def candidate_manifest(
             "commit": _commit(),
             "config_sha256": config.sha256,
         },
-        "sources": [
-            *(each for row in source_report["sources"] for each in _sources(row)),
-            *_wealth_list(config),
-        ],
+        "sources": [each for row in source_report["sources"] for each in _sources(row)],
         "source_semantics": [row["id"] for row in present],
         "donor_specs": sorted(name for name, how in applied.items() if "absent" not in how),
         "target_db": target_db_identity(),
@@ -93,15 +87,6 @@ def _sources(row: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for file in row["files"]
     ]
-
-
-def _wealth_list(config: NationalConfig) -> list[dict[str, Any]]:
-    """Return the facts file of the fixed records, where the build has any."""
-    if not config.record["fixed_spine"]["most_units"]:
-        return []
-    size = WEALTH_LIST.stat().st_size
-    name = load_wealth_list(WEALTH_LIST).id
-    return [{"id": name, "sha256": sha256_file(WEALTH_LIST), "size_bytes": size}]
 
 
 def _fitted_groups(

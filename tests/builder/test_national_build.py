@@ -48,13 +48,14 @@ def test_without_donors_and_fixed_records_none_are_named(place: Path) -> None:
     config = small_config(
         donors={"forests": [], "sizes": False},
         fixed_spine={"most_units": 0},
+        sources=["psl-cps"],
         calibration=small_record()["calibration"] | {"epochs": 1},
     )
     engine = StandInEngine()
     plain = Made(build_national(config, place / "plain", simulator=engine), engine)
     assert plain.manifest["donor_specs"] == []
     assert not (plain.built.folder / "donors").exists()
-    assert "forbes-400-2024" not in {each["id"] for each in plain.manifest["sources"]}
+    assert {each["id"].partition(".")[0] for each in plain.manifest["sources"]} == {"psl-cps"}
     assert plain.manifest["record_counts"]["household"] == SAMPLED + FIXED
     assert set(plain.tables("provenance")["household_provenance"]["origin"]) == {"psl-cps"}
 
@@ -213,7 +214,7 @@ def test_a_forest_on_the_embedded_source_bars_incumbent_and_spine_by_id(
 def test_unknown_sources_and_none_for_the_spine_are_refused(
     place: Path, sources: list[str], said: str
 ) -> None:
-    config = small_config(sources=sources)
+    config = small_config(sources=sources, fixed_spine={"most_units": 0})
     with pytest.raises(BuildError, match=said) as caught:
         build_national(config, place / "unknown", simulator=StandInEngine())
     assert caught.value.reason == "national.sources"

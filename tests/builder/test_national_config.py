@@ -57,6 +57,14 @@ def test_parts_that_contradict_each_other_are_refused(
     assert caught.value.reason == "national.config"
 
 
+def test_fixed_records_need_their_list_among_the_sources() -> None:
+    record = small_record(sources=["psl-cps"])
+    with pytest.raises(BuildError, match="needs forbes-400-2024") as caught:
+        config_of(record)
+    assert caught.value.reason == "national.config"
+    assert config_of(record | {"fixed_spine": {"most_units": 0}}).record["sources"] == ["psl-cps"]
+
+
 def test_sparse_weights_need_an_experiment() -> None:
     with pytest.raises(BuildError, match="national weights are dense") as caught:
         config_of(_changed("calibration", l0_lambda=0.1))

@@ -105,12 +105,13 @@ def test_no_held_out_group_was_used_for_anything(made: Made) -> None:
 def test_sources_are_named_by_hash_or_as_absent_with_the_reason(made: Made) -> None:
     rows = {each["id"]: each for each in made.manifest["sources"]}
     absent = {name for name, each in rows.items() if each["sha256"] is None}
-    assert absent == set(small_record()["sources"]) - {"psl-cps"}
+    here = {"psl-cps", "forbes-400-2024"}
+    assert absent == set(small_record()["sources"]) - here
     assert all(rows[name]["absent_reason"].startswith("absent: ") for name in absent)
     present = rows.keys() - absent
-    assert {name.partition(".")[0] for name in present} == {"psl-cps", "forbes-400-2024"}
+    assert {name.partition(".")[0] for name in present} == here
     assert rows["psl-cps.cps.csv.gz"]["sha256"] == small_source().sha256["cps.csv.gz"]
-    assert made.manifest["source_semantics"] == ["psl-cps"]
+    assert made.manifest["source_semantics"] == ["psl-cps", "forbes-400-2024"]
 
 
 def test_the_distribution_donor_is_labelled_as_one(made: Made) -> None:
