@@ -190,7 +190,7 @@ def assert_equal(frame: Frame, other: Frame) -> None:
 
 def test_the_acs_must_be_among_the_sources() -> None:
     with pytest.raises(BuildError, match="needs acs-pums-2024 among") as caught:
-        config_of(small_record(spine=SPINE, sources=["psl-cps"]))
+        config_of(small_record(spine=SPINE, sources=["psl-cps", "forbes-400-2024"]))
     assert caught.value.reason == "national.config"
 
 
