@@ -56,6 +56,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: tuple[Path, 
     monkeypatch.setattr(measuring, "frozen_evidence", lambda *wanted: theirs)
     monkeypatch.setattr(measuring, "_add_loss", lambda found, suite: None)
     monkeypatch.setattr(measuring, "smoke_loader", lambda path, progress: loader_of(path))
+    monkeypatch.setattr(measuring, "add_cross_engine", lambda *given, **asked: None)
     monkeypatch.setattr(measuring, "measure_evidence", lambda *wanted, progress: ours)
     monkeypatch.setattr(measuring_runtime, "baseline_path", lambda baseline_id: here.theirs)
     monkeypatch.setattr(measuring_runtime, "measure_runtime", here.runtime)
