@@ -46,6 +46,7 @@ def write_entity_tables(path: Path | str, columns: Mapping[str, np.ndarray], per
     frames = _frames(columns)
 
     def fill(temporary: Path) -> None:
+        # level 4: 393 kB against 503 kB of arrays at 4,000 households; 9 saves 5 %, takes 9x longer
         with pd.HDFStore(temporary, mode="w", complevel=4, complib="zlib") as store:
             for entity in ENTITIES:
                 if entity in frames:
@@ -92,3 +93,9 @@ def _write_atomically(path: Path, fill: Callable[[Path], None]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+WRITERS: Mapping[str, Callable[[Path, Mapping[str, np.ndarray], int], None]] = {
+    "entity_tables": write_entity_tables,
+    "period_arrays": write_period_arrays,
+}

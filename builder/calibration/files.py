@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,16 +24,11 @@ from builder.calibration.subset import columns_of, kept_records
 from schemas.canonical import sha256_file
 from schemas.dataset import WEIGHT, Dataset, open_dataset
 from schemas.errors import BuildError
-from schemas.logical import dataset_hashes
-from schemas.manifests import candidate_manifest_path
+from schemas.manifests import candidate_manifest_path, h5_entry
 from schemas.records import read_record, write_record
-from schemas.writers import write_entity_tables, write_period_arrays
+from schemas.writers import WRITERS
 
 _WEIGHT_DECIMALS = 2
-_WRITERS: Mapping[str, Callable[[Path, Mapping[str, np.ndarray], int], None]] = {
-    "period_arrays": write_period_arrays,
-    "entity_tables": write_entity_tables,
-}
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,7 @@ def _calibrated(
 
 def _write(dataset: Dataset, out: Path, columns: Mapping[str, np.ndarray]) -> None:
     try:
-        _WRITERS[dataset.layout](out, columns, dataset.period)
+        WRITERS[dataset.layout](out, columns, dataset.period)
     except OSError as error:
         raise BuildError(
             f"{out.name} can't be written: {error.strerror or error}",
@@ -146,20 +141,10 @@ def _renewed(
     found: _Calibrated, written: Dataset, file: Path, settings: CalibrationSettings
 ) -> dict[str, Any]:
     """Return the manifest of the written file: what calibration decides is replaced."""
-    hashes = dataset_hashes(written)
-    h5 = {
-        "file": written.path.name,
-        "sha256": hashes.file_sha256,
-        "logical_sha256": hashes.logical_sha256,
-        "inputs_sha256": hashes.inputs_sha256,
-        "size_bytes": hashes.size_bytes,
-        "layout": written.layout,
-        "period": written.period,
-    }
     old = dict(found.manifest or {})
     return old | {
         "product": settings.product,
-        "h5": h5,
+        "h5": h5_entry(written),
         "target_db": target_db_identity(),
         "suite": {"id": found.suite.id, "sha256": found.suite.sha256},
         "target_groups": {

@@ -13,9 +13,10 @@ from baselines.targets import target_db_identity
 from benchmarks.scoring.scheme import HELD_OUT
 from benchmarks.suite import Suite
 from benchmarks.weights import record_counts
+from builder.calibration.files import calibration_block
 from builder.national.config import NationalConfig
 from schemas.dataset import open_dataset
-from schemas.logical import dataset_hashes
+from schemas.manifests import h5_entry
 
 PACKAGE = "microdata-release-gate"
 
@@ -38,22 +39,13 @@ def candidate_manifest(
     calibration report.
     """
     dataset = open_dataset(file)
-    hashes = dataset_hashes(dataset)
     present = [row for row in source_report["sources"] if row["status"] == "present"]
     return {
         "schema": "candidate_manifest",
         "schema_version": 1,
         "product": config.record["product"],
         "label": config.record["label"],
-        "h5": {
-            "file": file.name,
-            "sha256": hashes.file_sha256,
-            "logical_sha256": hashes.logical_sha256,
-            "inputs_sha256": hashes.inputs_sha256,
-            "size_bytes": hashes.size_bytes,
-            "layout": dataset.layout,
-            "period": dataset.period,
-        },
+        "h5": h5_entry(dataset),
         "builder": {
             "version": version(PACKAGE),
             "commit": _commit(),
@@ -70,7 +62,7 @@ def candidate_manifest(
         },
         "record_counts": record_counts(dataset),
         "relational_extensions": list(extensions),
-        "calibration": _calibration(calibration),
+        "calibration": calibration_block(calibration),
     }
 
 
@@ -96,19 +88,6 @@ def _fitted_groups(
     known = {target.holdout_group for target in suite.targets}
     groups = {e["group"] for e in calibration["groups"] if e["role"] != HELD_OUT}
     return sorted((groups | set(donor_groups)) & known)
-
-
-def _calibration(report: Mapping[str, Any]) -> dict[str, Any]:
-    stopping, weights = report["stopping"], report["weights"]
-    return {
-        "method": "Adam on log weights, bounded squared error, stopped by validation groups",
-        "settings_sha256": report["settings_sha256"],
-        "best_epoch": stopping["best_epoch"],
-        "stop_reason": stopping["reason"],
-        "targets": report["targets"]["train"] + report["targets"]["validation"],
-        "targets_out_of_reach": report["out_of_reach"]["count"],
-        "ess_share": weights["ess_share"],
-    }
 
 
 def _commit() -> str | None:

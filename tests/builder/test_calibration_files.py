@@ -316,7 +316,7 @@ def test_a_full_disk_leaves_no_half_file_and_keeps_the_checkpoint(
 
     file = _written(tmp_path / "in.h5")
     with monkeypatch.context() as patch:
-        patch.setitem(files._WRITERS, "period_arrays", full)  # type: ignore[index]
+        patch.setitem(files.WRITERS, "period_arrays", full)  # type: ignore[index]
         with pytest.raises(BuildError, match="No space left on device") as caught:
             _calibrated(file)
     assert caught.value.reason == "calibration.unwritable"
