@@ -40,7 +40,7 @@ from benchmarks.suite import (
     periods,
 )
 from benchmarks.suite_arms import baseline_id, long_term_gains, own_lots_id, suite_arms
-from benchmarks.weights import household_weights, record_counts, weight_diagnostics
+from benchmarks.weights import household_weights, record_counts, weight_curve, weight_diagnostics
 from schemas.canonical import sha256_file
 from schemas.dataset import Dataset, open_dataset
 from schemas.errors import MeasureError
@@ -180,7 +180,7 @@ def _evidence(
     contributions = suite_contributions(suite, own, weights)
     record = {
         "schema": "evidence",
-        "schema_version": 2,
+        "schema_version": 3,
         "subject": subject(dataset, dataset_hashes(dataset)),
         "engine": installed_versions(),
         "suite": {"id": suite.id, "sha256": suite.sha256},
@@ -189,6 +189,7 @@ def _evidence(
         "code_sha256": code_sha256(),
         "counts": record_counts(dataset),
         "weights": weight_diagnostics(dataset),
+        "weight_curve": weight_curve(dataset),
         "targets": _target_estimates(suite, contributions),
         "contributions": contributions.summary(),
         "baseline": baseline_totals(suite, baselines[suite.record["period"]]),

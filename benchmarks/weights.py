@@ -10,6 +10,9 @@ from microdf import MicroSeries
 from schemas.dataset import ENTITIES, WEIGHT, Dataset, id_name, membership_name
 from schemas.errors import MeasureError
 
+# Denser at the heavy end, which is where files differ.
+_CURVE_POINTS = (0.001, 0.005, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 11)))
+
 
 def household_weights(dataset: Dataset) -> np.ndarray:
     """Return the shipped household weights in file row order; raises MeasureError if unusable."""
@@ -53,6 +56,21 @@ def weight_diagnostics(dataset: Dataset) -> dict[str, float | int]:
         "top_1pct_share": _total(heaviest) / total,
         "max_to_mean": float(heaviest[0]) / (total / len(weights)),
     }
+
+
+def weight_curve(dataset: Dataset) -> list[dict[str, float]]:
+    """Return what share of all weight the heaviest households carry, by their share of all.
+
+    Households of weight zero count; the number of households at each point is rounded up.
+    """
+    heaviest = np.sort(household_weights(dataset))[::-1]
+    total = _total(heaviest)
+    # 0.07 * 100 is a little more than 7
+    counts = (math.ceil(round(len(heaviest) * share, 6)) for share in _CURVE_POINTS)
+    return [
+        {"households": share, "weight": _total(heaviest[:count]) / total}
+        for share, count in zip(_CURVE_POINTS, counts, strict=True)
+    ]
 
 
 def _total(weights: np.ndarray) -> float:

@@ -38,7 +38,7 @@ def make_evidence(h5: Path, *, households: int = 3, suite_sha256: str = "a" * 64
     """Return a valid evidence record of `h5`."""
     return {
         "schema": "evidence",
-        "schema_version": 2,
+        "schema_version": 3,
         "subject": {
             "label": h5.name,
             "sha256": sha256_file(h5),
@@ -56,6 +56,7 @@ def make_evidence(h5: Path, *, households: int = 3, suite_sha256: str = "a" * 64
         "geography": "national",
         "counts": {"household": households},
         "weights": dict.fromkeys(WEIGHTS, 1),
+        "weight_curve": [{"households": 1.0, "weight": 1.0}],
         "targets": [{"target_id": "us.a", "estimate": 1.5}],
         "baseline": {"income_tax": 2.0},
         "benchmarks": [],

@@ -27,7 +27,7 @@ from benchmarks.measure import measure_evidence, measure_together
 from benchmarks.scoring.kernel import estimates
 from benchmarks.suite import load_suite
 from benchmarks.suite_arms import suite_arms
-from benchmarks.weights import weight_diagnostics
+from benchmarks.weights import weight_curve, weight_diagnostics
 from schemas.canonical import content_sha256, sha256_file
 from schemas.dataset import open_dataset
 from schemas.errors import MeasureError, RecordError
@@ -95,6 +95,10 @@ def test_weight_diagnostics_by_hand(tmp_path: Path) -> None:
     assert found["positive"] == 3
     assert found["top_1pct_share"] == 0.5
     assert found["max_to_mean"] == 2
+    shares = {each["households"]: each["weight"] for each in weight_curve(open_dataset(path))}
+    assert shares[0.01] == shares[0.2] == 0.5
+    assert shares[0.5] == 0.75
+    assert shares[0.6] == shares[1.0] == 1.0
 
 
 def test_unusable_weights_are_refused(tmp_path: Path) -> None:

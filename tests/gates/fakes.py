@@ -62,7 +62,7 @@ def evidence_of(path: Path, *, error: float = 0.1, effect: float = EFFECT) -> di
     contributions = contributions_of(error)
     record = {
         "schema": "evidence",
-        "schema_version": 2,
+        "schema_version": 3,
         "subject": subject(dataset, dataset_hashes(dataset)),
         "engine": installed_versions(),
         "suite": {"id": suite.id, "sha256": suite.sha256},
@@ -78,6 +78,7 @@ def evidence_of(path: Path, *, error: float = 0.1, effect: float = EFFECT) -> di
             "top_1pct_share": 0.015,
             "max_to_mean": 1.0,
         },
+        "weight_curve": [{"households": share, "weight": share} for share in (0.01, 0.1, 1.0)],
         "targets": [
             {"target_id": target.target_id, "estimate": target.value * (1 + error)}
             for target in suite.targets
