@@ -1,13 +1,19 @@
-"""Records: JSON validated against its JSON Schema on write and on read."""
+"""Records: JSON validated against its JSON Schema on write and on read.
+
+Two validators look at a record: `jsonschema_rs` decides, in milliseconds; `jsonschema`, which takes
+seconds for a large record, says what is wrong with one that was refused.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 from referencing import Registry, Resource
@@ -48,11 +54,48 @@ def _validator(name: str) -> Draft202012Validator:
     )
 
 
+@cache
+def _decider(name: str) -> jsonschema_rs.Draft202012Validator:
+    common = [("common.schema.json", load_schema("common"))]
+    registry = jsonschema_rs.Registry(common, draft=jsonschema_rs.Draft202012)
+    return jsonschema_rs.Draft202012Validator(
+        load_schema(name), registry=registry, validate_formats=True
+    )
+
+
 def validate(record: Mapping[str, Any], name: str) -> None:
     """Refuse a record that breaks its schema; raises RecordError naming the JSON path."""
-    errors = list(_validator(name).iter_errors(to_plain(record)))
+    _validate_plain(to_plain(record), name)
+
+
+def _validate_plain(record: Any, name: str) -> None:
+    """Refuse plain JSON values that break the schema, whichever of the validators says so."""
+    refusal = _refusal(record, name)
+    if refusal is None:
+        return
+    errors = list(_validator(name).iter_errors(record))
     if errors:
         raise _record_error(_deepest(errors), name, len(errors))
+    raise RecordError(
+        f"{name} record: {refusal}",
+        reason="record.schema",
+        remedy=f"mend it to fit schemas/json/{name}{_SUFFIX}",
+    )
+
+
+def _refusal(record: Any, name: str) -> str | None:
+    """Return why a record is refused; None for a valid one."""
+    decider = _decider(name)
+    try:
+        if decider.is_valid(record):
+            return None
+        decider.validate(record)
+    except jsonschema_rs.ValidationError as error:
+        path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.instance_path)
+        return f"${path}: {error.message[:300]}"
+    except ValueError as error:  # text that is no Unicode, or nested without end
+        return str(error)[:300]
+    return None
 
 
 def _deepest(errors: list[ValidationError]) -> ValidationError:
@@ -76,21 +119,54 @@ def read_record(path: Path | str, name: str) -> dict[str, Any]:
     """Return the validated record at `path`; raises RecordError if absent, not JSON or invalid."""
     source = Path(path)
     try:
-        record = json.loads(source.read_text())
-    except (OSError, RecursionError, ValueError) as error:
-        raise RecordError(
-            f"{source.name} is not a readable JSON record: {error}",
-            reason="record.unreadable",
-            remedy="check the path, or write the record again with the command that makes it",
-        ) from error
+        data = source.read_bytes()
+    except OSError as error:
+        raise _unreadable(source.name, error) from error
+    return parse_record(data, name, source.name)
+
+
+def parse_record(data: bytes, name: str, label: str) -> dict[str, Any]:
+    """Return the validated record that the bytes of a file hold; `label` names it in messages.
+
+    Raises RecordError if they are no UTF-8, no JSON object, or not valid.
+    """
+    try:
+        record = _parsed(data.decode())
+    except (RecursionError, ValueError) as error:
+        raise _unreadable(label, error) from error
     if not isinstance(record, dict):
         raise RecordError(
-            f"{source.name}: $ is not an object",
+            f"{label}: $ is not an object",
             reason="record.schema",
             remedy=f"write a {name} record",
         )
-    validate(record, name)
+    _validate_plain(record, name)
     return record
+
+
+def _parsed(text: str) -> Any:
+    """Return what a JSON text holds; raises RecordError where that is not finite."""
+    try:
+        return json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except OverflowError:
+        record = json.loads(text)
+        to_plain(record)  # which names the path
+        return record
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise OverflowError(text)
+    return value
+
+
+def _unreadable(label: str, error: Exception) -> RecordError:
+    return RecordError(
+        f"{label} is not a readable JSON record: {error}",
+        reason="record.unreadable",
+        remedy="check the path, or write the record again with the command that makes it",
+    )
 
 
 def write_record(path: Path | str, record: Mapping[str, Any], name: str) -> None:
