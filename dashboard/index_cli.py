@@ -1,0 +1,147 @@
+"""`mpgate index`: bring the dashboard's index up to date, and list what is in it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from dashboard.index import Index, default_db
+from dashboard.indexing import IndexReport, update_index
+from schemas.errors import MpgateError
+
+EXIT_ERROR = 3
+_COLOURS = {"ready": "green", "blocked": "red", "broken": "red"}
+_HEADINGS = ("run", "product", "state", "verdict", "broad loss", "incumbent's", "gates failing")
+
+
+def index(
+    root: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder of runs; may be given again.", show_default="runs"),
+    ] = None,
+    db: Annotated[
+        Path | None, typer.Option(help="The index file, else index.duckdb in the cache folder.")
+    ] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Read every run again, changed or not.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print report and runs as JSON.")] = False,
+) -> None:
+    """Index the runs below some folders for the dashboard: exit 0, or 3 for an error.
+
+    Broken runs are listed with what is wrong with them; they are no error of indexing.
+
+    Example: mpgate index --root runs
+    """
+    with _reported(as_json):
+        file = db or default_db()
+        report = _updated(root or [Path("runs")], file, rebuild)
+        held = Index.open(file)
+        runs, problems = held.runs(), held.pointer_problems()
+        held.close()
+    if as_json:
+        _print_json(_as_record(report, runs, problems))
+        return
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    console.print(run_table(runs))
+    for product, problem in problems.items():
+        console.print(f"pointer of {product}: {_printable(problem)}", markup=False, soft_wrap=True)
+    console.print(last_line(report), markup=False, soft_wrap=True)
+
+
+def _updated(roots: list[Path], db: Path, rebuild: bool) -> IndexReport:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Reading runs", total=None)
+        return update_index(
+            roots,
+            db,
+            rebuild=rebuild,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+
+
+def run_table(runs: pd.DataFrame) -> Table:
+    """Return one row per run: its verdict at its own stage, broad loss, failing gates, problem."""
+    table = Table(expand=False)
+    for heading in _HEADINGS:
+        table.add_column(heading, overflow="fold")
+    table.add_column("what is wrong", overflow="fold")
+    for row in runs.to_dict("records"):
+        verdict = _verdict(row)
+        colour = _COLOURS.get(row["state"], _COLOURS.get(verdict, "white"))
+        table.add_row(
+            Text(_printable(row["folder"])),
+            Text(row["product"] or "unknown"),
+            Text(row["state"], colour),
+            Text(verdict, colour),
+            *(_loss(row[name]) for name in ("broad_candidate", "broad_incumbent")),
+            "" if pd.isna(row["gates_fail"]) else f"{row['gates_fail']:.0f}",
+            Text(_printable(row["reason"] or "")),
+        )
+    return table
+
+
+def _printable(text: str) -> str:
+    """Return a text of a record without what would steer the terminal."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def _verdict(row: Mapping[Any, Any]) -> str:
+    return row[f"verdict_{row['stage']}"] if row["stage"] else ""
+
+
+def _loss(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.4f}"
+
+
+def last_line(report: IndexReport) -> str:
+    """Return what was done, in numbers of runs and seconds."""
+    return (
+        f"{report.runs} runs in the index, {report.broken} of them broken: {report.added} added, "
+        f"{report.changed} changed, {report.kept} kept, {report.removed} removed in "
+        f"{report.seconds:.1f} s"
+    )
+
+
+def _as_record(
+    report: IndexReport, runs: pd.DataFrame, problems: Mapping[str, str]
+) -> dict[str, Any]:
+    rows = [
+        {name: None if pd.isna(value) else value for name, value in row.items()}
+        for row in runs.to_dict("records")
+    ]
+    return {
+        "report": {**asdict(report), "db": str(report.db)},
+        "pointer_problems": dict(problems),
+        "runs": rows,
+    }
+
+
+@contextmanager
+def _reported(as_json: bool) -> Iterator[None]:
+    """Turn a typed error into one line, or a JSON object, and exit code 3."""
+    try:
+        yield
+    except MpgateError as error:
+        if as_json:
+            said = {"error": error.message, "reason": error.reason, "remedy": error.remedy}
+            _print_json(said)
+        else:
+            typer.echo(str(error), err=True)
+        raise typer.Exit(EXIT_ERROR) from error
+
+
+def _print_json(record: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(record, indent=1, sort_keys=True, allow_nan=False))
