@@ -1,0 +1,202 @@
+"""What a run costs: seconds and memory of the benchmark runs and of the build."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from dashboard.blocks import Block, Cell, Chart, Column, Table
+from dashboard.charts import BAND, CANDIDATE, TARGET, styled
+from dashboard.run_data import RunData, pointer
+from dashboard.views.lookup import (
+    absent,
+    compared,
+    gate_links,
+    gate_number,
+    gate_status,
+    row_of,
+    words,
+)
+
+RUNTIME_GATE = "runtime.median"
+BUILD = "mpgate build national --out RUN --judge BASELINE"
+_SIDES = ("candidate", "incumbent")
+_WIDTH = 480
+_DECISIONS = {
+    "within": "within the limit",
+    "beyond": "beyond the limit",
+    "undecided": "not decided: the limit lies inside the interval",
+}
+_MACHINE = {
+    "cpu": ("Processor", ""),
+    "cpus": ("Processor cores", ""),
+    "memory_gb": ("Memory", "gigabytes"),
+    "system": ("System", ""),
+    "python": ("Python", ""),
+    "numpy": ("numpy", ""),
+    "fingerprint": ("Fingerprint of the machine", ""),
+}
+_RATIO = (
+    ("Median ratio, candidate over incumbent", "/median_ratio", "ratio"),
+    ("Interval, low", "/interval/low", "ratio"),
+    ("Interval, high", "/interval/high", "ratio"),
+    ("Confidence of the interval", "/interval/confidence", "share"),
+)
+_STAGES = {"beta": "may enter beta", "default": "may become the default"}
+
+
+def runtime(run: RunData) -> Iterator[Block]:
+    """Yield medians, ratio, interval and decisions of the runtime record, and every pair."""
+    if not run.has("runtime"):
+        yield absent(run, "runtime")
+        return
+    yield _medians(run)
+    yield _ratio(run)
+    yield _pairs(run)
+    rows = tuple(
+        (Cell(label), run.cell("runtime", pointer("machine", key), unit))
+        for key, (label, unit) in _MACHINE.items()
+    )
+    yield Table("Machine", (Column("What"), Column("Value")), rows)
+    yield from gate_links(run, RUNTIME_GATE, "default")
+
+
+def _medians(run: RunData) -> Table:
+    rows = []
+    for key, label in (("total_s", "Seconds of all workloads, median"), ("cpu_s", "CPU, median")):
+        rule = f"median of {key} over the pairs"
+        cells = [
+            run.derived(median(pair[side][key] for pair in _list(run)), "seconds", rule)
+            for side in _SIDES
+        ]
+        rows.append(row_of(run, label, cells, "seconds"))
+    peaks = (run.cell("runtime", pointer("peak_rss_gb", side), "gigabytes") for side in _SIDES)
+    rows.append(row_of(run, "Peak memory", peaks, "gigabytes"))
+    return compared("Runtime and memory", rows, note="Starting the engine is not counted.")
+
+
+def _list(run: RunData) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = run.get("runtime", "/pairs")
+    return found
+
+
+def _ratio(run: RunData) -> Table:
+    """Return ratio and interval, what they say of each limit, and what the gate made of it."""
+    rows = [(Cell(label), run.cell("runtime", at, unit)) for label, at, unit in _RATIO]
+    for place, each in enumerate(run.get("runtime", "/decisions")):
+        limit = run.cell("runtime", pointer("decisions", place, "limit"), "ratio")
+        decision = _DECISIONS[each["decision"]]
+        rows.append((Cell("Limit", note=decision), limit))
+    for stage, label in _STAGES.items():
+        limit = gate_number(run, RUNTIME_GATE, "stages", stage, "limit", unit="ratio")
+        status = gate_status(run, RUNTIME_GATE, stage)
+        rows.append((Cell(f"Gate: {label}"), replace(status, note=f"limit {limit.text}")))
+    note = "A limit inside the interval is not decided: more pairs or a quieter machine are needed."
+    return Table("Ratio and decisions", (Column("What"), Column("Value", True)), tuple(rows), note)
+
+
+def _pairs(run: RunData) -> Chart:
+    """Return every pair's ratio as a dot, with the interval and the limits."""
+    rows, points = [], []
+    for place, pair in enumerate(_list(run)):
+        name = f"pair {place + 1}"
+        seconds = (
+            run.cell("runtime", pointer("pairs", place, side, "total_s"), "seconds")
+            for side in _SIDES
+        )
+        memory = (
+            run.cell("runtime", pointer("pairs", place, side, "peak_rss_gb"), "gigabytes")
+            for side in _SIDES
+        )
+        ratio = run.cell("runtime", pointer("pairs", place, "ratio"), "ratio")
+        rows.append((Cell(name), Cell(words(pair["order"])), *seconds, ratio, *memory))
+        points.append({"pair": name, "ratio": pair["ratio"]})
+    columns = (
+        Column("Pair"),
+        Column("Order"),
+        Column("Candidate", True),
+        Column("Incumbent", True),
+        Column("Ratio", True),
+        Column("Candidate: peak memory", True),
+        Column("Incumbent: peak memory", True),
+    )
+    table = Table("Pairs that were run", columns, tuple(rows))
+    description = (
+        "One dot per pair: seconds of the candidate over seconds of the incumbent. The grey band "
+        "is the interval of the median, the dashed lines are the limits."
+    )
+    limits = [each["limit"] for each in run.get("runtime", "/decisions")]
+    chart = _pairs_chart(points, run.get("runtime", "/interval"), limits)
+    return Chart("Spread of the runtime pairs", description, chart, table)
+
+
+def _pairs_chart(
+    points: list[dict[str, Any]], interval: Mapping[str, float], limits: list[float]
+) -> Any:
+    x = alt.X("ratio:Q", title="candidate over incumbent", scale=alt.Scale(zero=False))
+    band = (
+        alt.Chart(pd.DataFrame([interval]))
+        .mark_rect(color=BAND, opacity=0.3)
+        .encode(x="low:Q", x2="high:Q")
+    )
+    lines = (
+        alt.Chart(pd.DataFrame({"ratio": limits}))
+        .mark_rule(color=TARGET, strokeDash=[4, 4])
+        .encode(x=x, tooltip=[alt.Tooltip("ratio:Q", title="limit")])
+    )
+    dots = (
+        alt.Chart(pd.DataFrame(points))
+        .mark_point(filled=True, size=80, color=CANDIDATE, opacity=1)
+        .encode(
+            x=x,
+            y=alt.Y("pair:N", sort=[point["pair"] for point in points], title=None),
+            tooltip=["pair:N", "ratio:Q"],
+        )
+    )
+    return styled((band + lines + dots).properties(width=_WIDTH, height=alt.Step(22)))
+
+
+def stages(run: RunData) -> Iterator[Block]:
+    """Yield what each build stage took: seconds, CPU, memory, disk."""
+    if not run.has("stages"):
+        yield absent(run, "stages", BUILD)
+        return
+    keys = {
+        "wall_s": ("Wall time", "seconds"),
+        "cpu_s": ("CPU time", "seconds"),
+        "peak_rss_bytes": ("Peak memory", "bytes"),
+        "written_bytes": ("Files left", "bytes"),
+        "scratch_bytes": ("Scratch disk", "bytes"),
+    }
+    rows, bars = [], []
+    for place, stage in enumerate(run.get("stages", "/stages")):
+        cells = (
+            run.cell("stages", pointer("stages", place, key), unit)
+            for key, (_, unit) in keys.items()
+        )
+        kept = Cell("from a checkpoint" if stage["reused"] else "run", note=stage["finished_at"])
+        rows.append((Cell(words(stage["id"])), *cells, kept))
+        bars.append({"stage": words(stage["id"]), "seconds": stage["wall_s"]})
+    columns = (
+        Column("Stage"),
+        *(Column(label, True) for label, _ in keys.values()),
+        Column("How", hint="Figures of a checkpoint are those of the run that made it."),
+    )
+    table = Table("Build stages", columns, tuple(rows))
+    chart = (
+        alt.Chart(pd.DataFrame(bars))
+        .mark_bar(color=CANDIDATE)
+        .encode(
+            y=alt.Y("stage:N", sort=[bar["stage"] for bar in bars], title=None),
+            x=alt.X("seconds:Q", title="wall time, seconds"),
+            tooltip=["stage:N", "seconds:Q"],
+        )
+    )
+    description = "Wall time of each build stage in seconds, in the order of the build."
+    drawn = styled(chart.properties(width=_WIDTH, height=alt.Step(20)))
+    yield Chart("Wall time by stage", description, drawn, table)

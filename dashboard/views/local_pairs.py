@@ -1,0 +1,160 @@
+"""A local product against a local incumbent: the run that compares them, and its figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dashboard.blocks import Cell
+from dashboard.run_data import RunData, pointer
+from dashboard.units import NOTHING
+from dashboard.views.lookup import difference, words
+
+PRODUCTS = ("mp-local-rich", "mp-local-fast")
+INCUMBENTS = {"pe-local-small-l0": "PE small-L0", "pe-local-big-l0": "PE big-L0"}
+BROAD = "broad_relative_v1"
+OBJECTIVE = "pe_local_relative_v1"
+LEVELS = {
+    "state": "states",
+    "congressional_district": "congressional districts",
+    "local": "smaller places",
+}
+Sides = tuple[Cell, Cell]
+_ADD = "add targets of this level to the suite, then measure again"
+_BUILD = {
+    product: f"no builder of {product} exists yet: the national one is mpgate build national"
+    for product in PRODUCTS
+}
+_LOCAL_PINS = ("objective", "target_subset_sha256", "weight_files")
+_SIDES = ("candidate", "incumbent")
+_NONE = (Cell(NOTHING), Cell(NOTHING))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A product and an incumbent; `run` is the newest run that compares them, None without any."""
+
+    product: str
+    incumbent: str
+    run: RunData | None
+
+    @property
+    def title(self) -> str:
+        """The comparison in words."""
+        return f"{self.product} against {INCUMBENTS[self.incumbent]}"
+
+
+def pairs_of(candidates: Sequence[RunData]) -> tuple[Pair, ...]:
+    """Return the four comparisons that the plan asks for, each with its newest judged run."""
+    found = []
+    for product in PRODUCTS:
+        for incumbent in INCUMBENTS:
+            fitting = [
+                run
+                for run in candidates
+                if run.product == product and incumbent_of(run) == incumbent
+            ]
+            newest = max(fitting, key=lambda run: judged_at(run), default=None)
+            found.append(Pair(product, incumbent, newest))
+    return tuple(found)
+
+
+def incumbent_of(run: RunData) -> str:
+    """Return the id of the incumbent that a run compares with; empty where no record says."""
+    found = run.get("baseline", "/id") or run.get("gate_results", "/incumbent/id")
+    return str(found or "")
+
+
+def judged_at(run: RunData) -> str:
+    """Return when a run was judged, ISO; empty for one that was not."""
+    return str(run.get("gate_results", "/run/judged_at") or "")
+
+
+def loss_sides(run: RunData | None, loss: str, part: str = "") -> Sides:
+    """Return a loss of candidate and incumbent; `part` is empty or `held_out`."""
+    if run is None:
+        return _NONE
+    at = ("losses", loss, *([part] if part else []))
+    ours, theirs = (run.cell("loss", pointer(*at, side), "loss") for side in _SIDES)
+    return ours, theirs
+
+
+def local_places(run: RunData) -> dict[str, str]:
+    """Return the geographies below the nation that the gating loss has rows of: id to level."""
+    kept = run.get("loss", pointer("losses", BROAD, "by_geography")) or {}
+    levels = {
+        each["geography_id"]: each["geography_level"] for each in run.get("loss", "/targets") or ()
+    }
+    return {place: levels[place] for place in kept if levels.get(place) in LEVELS}
+
+
+def local_sides(run: RunData | None, level: str = "") -> Sides:
+    """Return the local loss: the mean gating error of the rows below the nation, or at one level.
+
+    Each row counts once, unlike in the broad loss, where groups count alike.
+    """
+    if run is None:
+        return _NONE
+    places = [each for each, at in local_places(run).items() if level in ("", at)]
+    parts = [run.get("loss", pointer("losses", BROAD, "by_geography", each)) for each in places]
+    rows = sum(part["targets"] for part in parts)
+    if not rows:
+        return _NONE
+    what = LEVELS[level] if level else "places below the nation"
+    rule = f"mean gating error of all rows of {what}: by_geography, weighted by targets"
+    ours, theirs = (
+        run.derived(math.fsum(part[side] * part["targets"] for part in parts) / rows, "loss", rule)
+        for side in _SIDES
+    )
+    return ours, theirs
+
+
+def measures(run: RunData | None) -> Iterator[tuple[str, Sides]]:
+    """Yield every loss that the plan compares local products by, with both sides."""
+    yield "Broad loss", loss_sides(run, BROAD)
+    yield "Local loss, all places below the nation", local_sides(run)
+    for level, label in LEVELS.items():
+        yield f"Local loss, {label}", local_sides(run, level)
+    yield "PE's own objective", loss_sides(run, OBJECTIVE)
+    yield "Held-out loss", loss_sides(run, BROAD, "held_out")
+
+
+def lead_of(run: RunData | None, sides: Sides) -> Cell:
+    """Return candidate less incumbent of a loss; below 0 is better."""
+    return Cell(NOTHING) if run is None else difference(run, *sides, "loss")
+
+
+def missing_of(pair: Pair) -> Iterator[tuple[str, str]]:
+    """Yield what a comparison lacks: the item, and what to run for it."""
+    run, judge = pair.run, f"mpgate bundle judge RUN --incumbent {pair.incumbent}"
+    pin = f"fill the pins of {pair.incumbent} in the register of baselines"
+    if run is None:
+        yield f"a run folder of {pair.product} (candidate H5 and manifest)", _BUILD[pair.product]
+    if run is None or not run.has("baseline"):
+        yield f"baseline record of {pair.incumbent}", f"{pin}, then: {judge}"
+    else:
+        unknown = unknown_pins(run)
+        if unknown:
+            yield f"pins of {pair.incumbent}: {', '.join(unknown)}", pin
+    if run is None or not run.has("loss"):
+        yield "loss record: broad loss, local loss, PE's own objective, held-out loss", judge
+    else:
+        for item, sides in measures(run):
+            if sides[0].raw is None:
+                yield f"{item}: the loss record has no such targets", _ADD
+    if run is None or not run.has("runtime"):
+        yield "runtime record: seconds and memory of both files", judge
+    for record, what in (("evidence", "candidate"), ("incumbent_evidence", "incumbent")):
+        if run is None or not run.has(record):
+            yield f"{words(record)} record: estimates and benchmark effects of the {what}", judge
+    if run is None or not run.has("gate_results"):
+        yield "gate results: the verdict", judge
+
+
+def unknown_pins(run: RunData) -> list[str]:
+    """Return the names of the incumbent's pins that are unknown, the local ones included."""
+    pins = run.get("baseline", "/pins") or {}
+    local = run.get("baseline", "/local") or dict.fromkeys(_LOCAL_PINS)
+    found = [words(name) for name, value in pins.items() if value is None]
+    return found + [f"local {words(name)}" for name in _LOCAL_PINS if not local.get(name)]

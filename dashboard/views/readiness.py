@@ -1,0 +1,300 @@
+"""The readiness page: may the current candidate ship, what blocks it, and how bad is it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from dashboard.blocks import (
+    Block,
+    Cell,
+    Column,
+    Figure,
+    Figures,
+    GateCell,
+    GateGrid,
+    GateGroup,
+    Link,
+    Links,
+    Notice,
+    Page,
+    Section,
+    Table,
+)
+from dashboard.run_data import RunData
+from dashboard.run_data import pointer as json_pointer
+from dashboard.views.empty import JUDGE, unjudged_page
+from dashboard.views.published import (
+    broken_runs,
+    pointer_history,
+    pointer_notices,
+    published_by,
+    runs_to_choose,
+)
+from dashboard.views.readiness_changes import (
+    changes_section,
+    clause_table,
+    near_misses,
+)
+from dashboard.views.verdicts import (
+    RESULTS,
+    GateRow,
+    by_group,
+    gate_limit,
+    gate_link,
+    gate_margin,
+    gate_name,
+    gate_noise,
+    gate_rows,
+    gate_status,
+    gate_value,
+    other_stage,
+    past_limit,
+    short,
+    status_words,
+    verdict_notice,
+    worst_first,
+)
+
+BROAD = "broad_relative_v1"  # the loss that gates, as in the policy
+_DECISIONS = {
+    "release_track": "release track",
+    "another_modelling_iteration": "another modelling iteration",
+    "undecided": "undecided",
+}
+
+
+def readiness_page(
+    current: RunData | None,
+    *,
+    product: str,
+    stage: str,
+    pointer: Mapping[str, Any] | None,
+    previous: RunData | None,
+    runs: pd.DataFrame,
+    is_current: bool = True,
+    problem: str = "",
+) -> Page:
+    """Return whether the candidate may ship at a stage, what blocks it, and what changed.
+
+    `current` is the run that the pointer names, or one chosen by hand (`is_current` False); None
+    where no run is published or the published one cannot be read. `problem` says what is wrong
+    with the pointer. `previous` is the candidate that was published before, or the published one
+    where this run was chosen by hand.
+    """
+    loaded = current is not None
+    notices = tuple(pointer_notices(pointer, problem, is_current=is_current, loaded=loaded))
+    after = (*pointer_history(pointer, runs), *broken_runs(runs, product))
+    if current is None:
+        body: tuple[Block, ...] = (runs_to_choose(runs, product),)
+    elif not current.has(RESULTS):
+        body = unjudged_page(current).blocks
+    else:
+        entry = published_by(pointer) if is_current else ()
+        compared = changes_section(current, previous, stage, is_current=is_current)
+        body = (*_verdict(current, stage, entry), *_gates(current, stage), compared)
+        after = (*_reasons(current), *after)
+    lead = f"May the {product} candidate replace the incumbent, what blocks it, and how bad is it?"
+    return Page("readiness", f"Readiness of {product}", lead, (*notices, *body, *after))
+
+
+def _verdict(run: RunData, stage: str, entry: tuple[tuple[Cell, ...], ...]) -> tuple[Block, ...]:
+    return (
+        *_error(run),
+        verdict_notice(run, stage),
+        verdict_notice(run, other_stage(stage)),
+        *_decision(run),
+        _figures(run),
+        _facts(run, entry),
+    )
+
+
+def _gates(run: RunData, stage: str) -> tuple[Block, ...]:
+    rows = gate_rows(run, stage)
+    return (
+        _blocking(run, stage, rows),
+        clause_table(run, stage, rows),
+        _grid(run, stage, rows),
+        near_misses(run, rows),
+    )
+
+
+def _error(run: RunData) -> Iterator[Block]:
+    """Yield why a candidate could not be judged at all, and what to do."""
+    error = run.get(RESULTS, "/error")
+    if error:
+        said = f"This candidate could not be judged: {error['message']}."
+        yield Notice("bad", f"{said} What to do: {error['remedy']}.")
+
+
+def _facts(run: RunData, entry: tuple[tuple[Cell, ...], ...]) -> Table:
+    """Return who is compared with whom, by what rules and when, and who published it."""
+    rows = (
+        (Cell("Candidate"), _label(run, "candidate"), _digest(run, "candidate")),
+        (Cell("Incumbent"), _label(run, "incumbent"), _digest(run, "incumbent")),
+        (Cell("Judged"), run.cell(RESULTS, "/run/judged_at"), Cell("")),
+        (
+            Cell("Policy"),
+            run.cell(RESULTS, "/policy/id"),
+            short(run.cell(RESULTS, "/policy/sha256")),
+        ),
+        (Cell("Run"), Cell(run.run_id, note=_state(run)), Cell("")),
+        *((*row, Cell("")) for row in entry),
+    )
+    columns = (Column("What"), Column("Which"), Column("SHA-256", hint="the first 12 digits"))
+    return Table("Candidate against incumbent", columns, rows)
+
+
+def _state(run: RunData) -> str:
+    return "sealed" if run.state == "sealed" else "not sealed: it can still be changed"
+
+
+def _label(run: RunData, side: str) -> Cell:
+    return run.cell(RESULTS, json_pointer(side, "label"))
+
+
+def _digest(run: RunData, side: str) -> Cell:
+    cell = short(run.cell(RESULTS, json_pointer(side, "sha256")))
+    return cell if cell.raw is not None else replace(cell, note="not known")
+
+
+def _figures(run: RunData) -> Figures:
+    """Return the headline figures, each beside what it is held against."""
+    broad, held = json_pointer("losses", BROAD), json_pointer("losses", BROAD, "held_out")
+    return Figures(
+        (
+            _against_incumbent(run, "Broad loss", "loss", broad),
+            _against_incumbent(run, "Held-out loss", "loss", held),
+            _wins(run),
+            _ess(run),
+            _runtime(run),
+            _size(run),
+        )
+    )
+
+
+def _against_incumbent(run: RunData, label: str, record: str, at: str) -> Figure:
+    theirs = run.cell(record, f"{at}/incumbent", "loss")
+    return Figure(label, run.cell(record, f"{at}/candidate", "loss"), f"incumbent {theirs.text}")
+
+
+def _wins(run: RunData) -> Figure:
+    lost, tied = (run.cell("loss", at, "number").text for at in ("/losses_count", "/ties"))
+    won = run.cell("loss", "/wins", "number")
+    return Figure("Targets won", won, f"{won.text} won : {lost} lost : {tied} tied")
+
+
+def _ess(run: RunData) -> Figure:
+    theirs = run.cell("incumbent_evidence", "/weights/ess_share", "share")
+    ours = run.cell("evidence", "/weights/ess_share", "share")
+    return Figure("Effective sample size, share of records", ours, f"incumbent {theirs.text}")
+
+
+def _runtime(run: RunData) -> Figure:
+    low, high = (run.cell("runtime", f"/interval/{end}", "ratio").text for end in ("low", "high"))
+    return Figure(
+        "Median runtime over the incumbent's",
+        run.cell("runtime", "/median_ratio", "ratio"),
+        f"interval {low} to {high}" if run.has("runtime") else "not measured",
+    )
+
+
+def _size(run: RunData) -> Figure:
+    theirs = run.cell("baseline", "/pins/h5_size_bytes", "bytes").text
+    ours = run.cell(RESULTS, "/candidate/size_bytes", "bytes")
+    return Figure("H5 size", ours, f"incumbent {theirs}")
+
+
+def _decision(run: RunData) -> Iterator[Block]:
+    """Yield what follows from the verdict."""
+    if found := run.get(RESULTS, "/decision"):
+        words = _DECISIONS.get(found["decision"], found["decision"])
+        said = f"Decision for stage {found['stage']}: {words}. {found['statement']}"
+        yield Notice("info", said)
+
+
+def _reasons(run: RunData) -> Iterator[Block]:
+    """Yield the folded reasons of the decision, where it has any."""
+    found = run.get(RESULTS, "/decision")
+    if found and found["reasons"]:
+        rows = tuple(_reason(run, place, each) for place, each in enumerate(found["reasons"]))
+        columns = tuple(map(Column, ("Gate", "Kind of work", "Status", "Finding")))
+        table = Table(f"Reasons for the decision on stage {found['stage']}", columns, rows)
+        yield Section("Reasons for the decision", (table,), open=False)
+
+
+def _reason(run: RunData, place: int, reason: Mapping[str, Any]) -> tuple[Cell, ...]:
+    at = json_pointer("decision", "reasons", place)
+    stage = str(run.get(RESULTS, "/decision/stage"))
+    status = Cell(status_words(reason["status"]))
+    link = gate_link(run, reason["gate"], stage)
+    return (
+        run.cell(RESULTS, f"{at}/gate", link=link),
+        run.cell(RESULTS, f"{at}/kind"),
+        status,
+        run.cell(RESULTS, f"{at}/message"),
+    )
+
+
+def _blocking(run: RunData, stage: str, rows: list[GateRow]) -> Block:
+    """Return the blocking gates that do not pass, worst first."""
+    left_out = run.get(RESULTS, "/deselected") or []
+    stopping = worst_first(rows)
+    if not stopping and left_out:
+        said = f"Gates were left out of this run, {left_out[0]} first: judge all of them."
+        return Notice("warning", said, JUDGE)
+    if not stopping:
+        return Notice("good", f"Nothing blocks stage {stage}.")
+    columns = (
+        Column("Gate"),
+        Column("Status"),
+        Column("Value", numeric=True),
+        Column("Limit", numeric=True),
+        Column("Past the limit", numeric=True, hint="as a share of the limit"),
+        Column("Noise"),
+        Column("Finding"),
+        Column("What to do"),
+    )
+    table = tuple(_stopping(run, row) for row in stopping)
+    title = f"What blocks stage {stage}, worst first"
+    return Table(title, columns, table, "A limit of 0 tolerates nothing, so it comes first.")
+
+
+def _stopping(run: RunData, row: GateRow) -> tuple[Cell, ...]:
+    at = json_pointer("gates", row.place)
+    return (
+        gate_name(run, row),
+        gate_status(run, row),
+        gate_value(run, row),
+        gate_limit(run, row),
+        run.derived(past_limit(row), "share", "size of margin / limit"),
+        gate_noise(row),
+        run.cell(RESULTS, f"{at}/message"),
+        run.cell(RESULTS, f"{at}/remedy"),
+    )
+
+
+def _grid(run: RunData, stage: str, rows: list[GateRow]) -> Section:
+    """Return one cell per release gate, by group of the plan."""
+    groups = tuple(
+        GateGroup(title, tuple(_cell(run, row) for row in mine)) for title, mine in by_group(rows)
+    )
+    every = Link("gate", {"run": run.key, "stage": stage}, "All gates as one table")
+    return Section(f"Every release gate at stage {stage}", (GateGrid(groups), Links((every,))))
+
+
+def _cell(run: RunData, row: GateRow) -> GateCell:
+    return GateCell(
+        gate=row.id,
+        title=row.gate["title"],
+        status=row.status,
+        blocking=bool(row.at["blocking"]),
+        value=gate_value(run, row),
+        limit=gate_limit(run, row),
+        margin=gate_margin(run, row),
+        link=gate_link(run, row.id, row.stage),
+        within_noise=row.gate["within_noise"],
+    )

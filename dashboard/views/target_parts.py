@@ -1,0 +1,164 @@
+"""Where the loss difference comes from: by source, family and state, and target by target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from dashboard.blocks import Block, Cell, Chart, Column, Link, Section, Table
+from dashboard.charts import CANDIDATE, INCUMBENT, styled
+from dashboard.run_data import RunData, pointer
+from dashboard.units import NOTHING, shown
+from dashboard.views.state_map import state_chart
+from dashboard.views.target_filters import GATING, id_cell, target_cell, word_cell
+
+_BARS = 20
+_SIDES = {"lower": "lower loss", "higher": "higher loss"}
+
+
+def part_sections(run: RunData, frame: pd.DataFrame) -> tuple[Section, ...]:
+    """Return the parts of the loss difference: largest targets, by source, family and state."""
+    return (
+        Section("Top wins and losses by target", _top_tables(run, frame)),
+        Section("By source family", (_part_chart(run, frame, "source", "by_source"),)),
+        Section("By family", (_part_chart(run, frame, "family", "by_family"),)),
+        Section("By state", (state_chart(run, GATING),)),
+    )
+
+
+def _top_tables(run: RunData, frame: pd.DataFrame) -> tuple[Block, ...]:
+    places = dict(zip(frame["target_id"], frame.index, strict=True))
+    titles = {
+        "top_losses": "Targets that raise the candidate's loss most",
+        "top_wins": "Targets that lower the candidate's loss most",
+    }
+    return tuple(_top_table(run, places, field, title) for field, title in titles.items())
+
+
+def _top_table(run: RunData, places: Mapping[str, int], field: str, title: str) -> Table:
+    rows = []
+    for number, each in enumerate(run.get("loss", pointer(field)) or []):
+        row = places[each["name"]]
+        part = run.cell("loss", pointer(field, number, "value"), "loss", signed=True)
+        errors = (
+            target_cell(run, row, name, unit="share")
+            for name in ("candidate_error", "incumbent_error")
+        )
+        rows.append((id_cell(run, row), word_cell(run, row, "source"), *errors, part))
+    columns = (
+        Column("Target"),
+        Column("Source"),
+        Column("Candidate error", numeric=True),
+        Column("Incumbent error", numeric=True),
+        Column("Part of the loss difference", numeric=True),
+    )
+    return Table(title, columns, tuple(rows))
+
+
+def _part_chart(run: RunData, frame: pd.DataFrame, column: str, field: str) -> Chart:
+    """Return diverging bars of a loss's parts by one key, with the table of all of them."""
+    parts: Mapping[str, Any] = run.get("loss", pointer("losses", GATING, field)) or {}
+    names = sorted(parts, key=lambda name: (-parts[name]["delta"], name))
+    title = f"Part of the loss difference by {'source family' if column == 'source' else column}"
+    return Chart(
+        title,
+        f"One bar per {column}: to the right where its targets raise the candidate's loss above "
+        f"the incumbent's, to the left where they lower it; at most the {_BARS} largest.",
+        _bars({name or NOTHING: parts[name]["delta"] for name in names}, column),
+        Table(
+            title,
+            _part_columns(column),
+            (*_part_rows(run, frame, column, field, names), _total(run)),
+            note="Worst for the candidate first. The parts add up to the whole difference.",
+        ),
+    )
+
+
+def _part_columns(column: str) -> tuple[Column, ...]:
+    return (
+        Column(column.capitalize()),
+        Column("Targets", numeric=True),
+        Column("Won", numeric=True, hint="targets where the candidate is closer"),
+        Column("Lost", numeric=True, hint="targets where the incumbent is closer"),
+        Column("Mean error, candidate", numeric=True, hint="squared relative error, capped"),
+        Column("Mean error, incumbent", numeric=True, hint="squared relative error, capped"),
+        Column("Part of the loss difference", numeric=True, hint="adds up; + is worse"),
+        Column("Largest loss", hint="target that raises the difference most"),
+        Column("Largest win", hint="target that lowers the difference most"),
+    )
+
+
+def _part_rows(
+    run: RunData, frame: pd.DataFrame, column: str, field: str, names: list[str]
+) -> list[tuple[Cell, ...]]:
+    groups = dict(list(frame.groupby(column, sort=False)))
+    return [_part_row(run, groups.get(name, frame.iloc[:0]), column, field, name) for name in names]
+
+
+def _part_row(
+    run: RunData, rows: pd.DataFrame, column: str, field: str, name: str
+) -> tuple[Cell, ...]:
+    at = ("losses", GATING, field, name)
+    link = Link("targets", {"run": run.key, column: name}, name) if name else None
+    won, lost = (int((rows["winner"] == side).sum()) for side in ("candidate", "incumbent"))
+    return (
+        Cell(name or NOTHING, name, link=link),
+        run.cell("loss", pointer(*at, "targets")),
+        run.derived(won, "", f"targets of this {column} whose winner is the candidate"),
+        run.derived(lost, "", f"targets of this {column} whose winner is the incumbent"),
+        run.cell("loss", pointer(*at, "candidate"), "loss"),
+        run.cell("loss", pointer(*at, "incumbent"), "loss"),
+        run.cell("loss", pointer(*at, "delta"), "loss", signed=True),
+        _extreme(run, rows, 1),
+        _extreme(run, rows, -1),
+    )
+
+
+def _extreme(run: RunData, rows: pd.DataFrame, sign: int) -> Cell:
+    """Return the target with the largest part of a sign; a dash where none has that sign."""
+    parts = rows["contribution"] * sign
+    if parts.empty or parts.max() <= 0:
+        return Cell(NOTHING)
+    return id_cell(run, int(str(parts.idxmax())))
+
+
+def _total(run: RunData) -> tuple[Cell, ...]:
+    dash = Cell(NOTHING)
+    return (
+        Cell("All"),
+        run.cell("loss", "/kept/count"),
+        run.cell("loss", "/wins"),
+        run.cell("loss", "/losses_count"),
+        dash,
+        dash,
+        run.cell("loss", pointer("losses", GATING, "delta"), "loss", signed=True),
+        dash,
+        dash,
+    )
+
+
+def _bars(deltas: Mapping[str, float], label: str) -> Any:
+    """Return the largest parts as bars to both sides of nought, each with its figure."""
+    largest = sorted(deltas, key=lambda name: -abs(deltas[name]))[:_BARS]
+    rows = [
+        {
+            "name": name,
+            "delta": delta,
+            "text": shown(delta, "loss", signed=True),
+            "side": _SIDES["higher" if delta > 0 else "lower"],
+        }
+        for name, delta in deltas.items()
+        if name in largest
+    ]
+    order = [str(row["name"]) for row in rows]
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        x=alt.X("delta:Q", title="← lower | part of the loss difference | higher →"),
+        y=alt.Y("name:N", sort=order, title=None),
+        tooltip=[alt.Tooltip("name:N", title=label), alt.Tooltip("text:N", title="part")],
+    )
+    scale = alt.Scale(domain=list(_SIDES.values()), range=[CANDIDATE, INCUMBENT])
+    bars = base.mark_bar().encode(color=alt.Color("side:N", scale=scale))
+    return styled(bars.properties(width="container", height=alt.Step(20)))

@@ -1,0 +1,165 @@
+"""What a gate's difference is made of, its scale and its past, in tables and charts."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+from sample_reading import gates_frame
+from sample_runs import VARIED, sample_run
+from shown_pages import belied, column, tables, texts
+
+from dashboard.blocks import Chart, Link, Page, walk
+from dashboard.run_data import RunData
+from dashboard.views.gate import gate_page
+
+RESULTS = "gate_results"
+
+
+@pytest.fixture(scope="module")
+def run() -> RunData:
+    """Failures, a waiver and an error."""
+    return sample_run(name="varied", **{**VARIED, "hostile": False})
+
+
+def page(run: RunData, gate: str, stage: str = "default", *others: RunData) -> Page:
+    return gate_page(run, gate, gates_frame([run, *others], gate), stage=stage)
+
+
+def gate_of(run: RunData, gate: str) -> tuple[int, dict[str, Any]]:
+    gates = run.records[RESULTS]["gates"]
+    return next((place, each) for place, each in enumerate(gates) if each["id"] == gate)
+
+
+def changed(run: RunData, gate: str, key: str = "varied", **changes: Any) -> RunData:
+    """Return a run with fields of one gate changed, under another key if asked for."""
+    records = copy.deepcopy(dict(run.records))
+    place, found = gate_of(run, gate)
+    records[RESULTS]["gates"][place] = {**found, **changes}
+    return replace(run, key=run.key if key == "varied" else key, run_id=key, records=records)
+
+
+def charts(page: Page) -> dict[str, dict[str, Any]]:
+    found = (each for each in walk(page.blocks) if isinstance(each, Chart))
+    return {each.title: each.chart.to_dict() for each in found}
+
+
+def values(chart: Mapping[str, Any]) -> list[dict[str, Any]]:
+    (rows,) = chart["datasets"].values()
+    found: list[dict[str, Any]] = json.loads(json.dumps(rows))
+    return found
+
+
+def test_contributors_are_listed_and_said_to_add_up(run: RunData) -> None:
+    gate = gate_of(run, "family.snap")[1]
+    found = tables(page(run, "family.snap"))
+    parts, total = found["Contributors"], found["Contributors: do they add up?"]
+    assert column(parts, "Part") == [each["name"] for each in gate["contributors"]]
+    assert total.rows[0][1].raw == pytest.approx(gate["delta"])
+    assert total.rows[1][1].raw == gate["delta"]
+    assert total.note == "The parts add up to the difference."
+    assert parts.rows[0][0].link == Link(
+        "target", {"run": run.key, "target": parts.rows[0][0].text}, parts.rows[0][0].text
+    )
+
+
+def test_parts_that_do_not_add_up_are_called_so(run: RunData) -> None:
+    parts = [{"name": "all other targets", "value": 0.5}]
+    found = tables(page(changed(run, "family.snap", contributors=parts), "family.snap"))
+    assert "do NOT add up" in found["Contributors: do they add up?"].note
+    assert found["Contributors"].rows[0][0].link is None
+    found = tables(page(changed(run, "family.snap", delta=None), "family.snap"))
+    assert "No difference is recorded" in found["Contributors: do they add up?"].note
+
+
+def test_a_reform_is_broken_down_by_program_state_and_decile_in_dollars(run: RunData) -> None:
+    gate = gate_of(run, "benchmark.ctc-arpa.fiscal")[1]
+    found = tables(page(run, "benchmark.ctc-arpa.fiscal"))
+    for title, parts in (
+        ("Contributors", gate["contributors"]),
+        ("By state", gate["breakdowns"]["state"]),
+        ("By decile", gate["breakdowns"]["decile"]),
+    ):
+        assert [row[1].raw for row in found[title].rows] == [each["value"] for each in parts]
+        assert "$" in found[title].rows[0][1].text
+        assert found[f"{title}: do they add up?"].note == "The parts add up to the difference."
+
+
+def test_a_rounding_of_two_dollars_is_no_gap_and_more_is(run: RunData) -> None:
+    gate = gate_of(run, "benchmark.ctc-arpa.fiscal")[1]
+    for off, said in ((1.5, "The parts add up"), (2.5, "The parts do NOT")):
+        found = changed(run, gate["id"], delta=gate["delta"] + off)
+        note = tables(page(found, gate["id"]))["Contributors: do they add up?"].note
+        assert note.startswith(said)
+
+
+def test_a_gate_without_parts_says_so(run: RunData) -> None:
+    assert "name no contributors" in texts(page(run, "runtime.median"))
+
+
+def test_value_and_limits_stand_on_a_scale_with_two_standard_errors(run: RunData) -> None:
+    place, gate = gate_of(run, "family.snap")
+    assert place
+    chart = charts(page(run, "family.snap"))["Value against the limit"]
+    rows = {each["stage"]: each for each in values(chart)}
+    for stage in ("beta", "default"):
+        assert rows[stage]["value"] == gate["value"]
+        assert rows[stage]["limit"] == gate["stages"][stage]["limit"]
+        half = (rows[stage]["high"] - rows[stage]["low"]) / 2
+        assert half == pytest.approx(2 * gate["standard_error"])
+    said = next(e for e in walk(page(run, "family.snap").blocks) if isinstance(e, Chart))
+    assert "two standard errors" in said.description
+
+
+def test_dollars_stand_in_billions_on_the_axes(run: RunData) -> None:
+    gate = gate_of(run, "benchmark.ctc-arpa.fiscal")[1]
+    found = charts(page(run, gate["id"]))
+    assert values(found["Value against the limit"])[0]["value"] == gate["value"] / 1e9
+    sides = {each["side"]: each["value"] for each in values(found["Candidate and incumbent"])}
+    assert sides == {side: gate[side] / 1e9 for side in ("candidate", "incumbent")}
+    assert values(found["By state"])[0]["value"] == gate["breakdowns"]["state"][0]["value"] / 1e9
+
+
+def test_the_past_of_a_gate_is_shown_run_by_run_the_newest_first(run: RunData) -> None:
+    older = changed(run, "family.snap", key="older", value=0.25)
+    history = gates_frame([run, older], "family.snap")
+    found = gate_page(run, "family.snap", history, stage="default")
+    table = tables(found)["family.snap by run, the newest first"]
+    assert column(table, "Run") == ["varied", "older"]
+    assert table.rows[0][0].note == "this run"
+    assert table.rows[1][0].link == Link(
+        "gate", {"run": "older", "gate": "family.snap", "stage": "default"}, "older"
+    )
+    assert belied(found, [run, older]) == []
+    points = values(charts(found)["This gate over the runs"])
+    assert [(each["run"], each["shown"]) for each in points] == [
+        ("older", "other run"),
+        ("varied", "this run"),
+    ]
+    assert points[0]["value"] == 0.25
+
+
+def test_runs_that_did_not_measure_a_gate_are_in_its_table_but_not_in_its_chart(
+    run: RunData,
+) -> None:
+    older = changed(run, "family.snap", key="older", value=None)
+    found = gate_page(run, "family.snap", gates_frame([run, older], "family.snap"), stage="default")
+    assert column(tables(found)["family.snap by run, the newest first"], "Value")[1] == "–"
+    assert len(values(charts(found)["This gate over the runs"])) == 1
+
+
+def test_a_gate_that_no_indexed_run_judged_has_no_past(run: RunData) -> None:
+    found = gate_page(run, "family.snap", pd.DataFrame(), stage="default")
+    assert "No run of the index has judged this gate." in texts(found)
+
+
+def test_names_of_parts_are_kept_as_they_are(run: RunData) -> None:
+    parts = [{"name": "<img src=x>", "value": 1.0}]
+    found = page(changed(run, "family.snap", contributors=parts, delta=1.0), "family.snap")
+    assert column(tables(found)["Contributors"], "Part") == ["<img src=x>"]
+    assert values(charts(found)["Contributors"])[0]["part"] == "<img src=x>"
