@@ -1,0 +1,284 @@
+"""The static export: the dashboard of one run as a folder of plain HTML files.
+
+It needs no server, no script and no outside host, and the same records give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dashboard import summary
+from dashboard.blocks import Chart, Download, Link, Page
+from dashboard.errors import DashboardError
+from dashboard.escaping import csv_text, escaped
+from dashboard.html import render_blocks, render_title
+from dashboard.index import Index
+from dashboard.run_data import RunData
+from dashboard.site import MENU, Key, Subject, key_of, pages_of
+from dashboard.site_files import refuse_foreign, replace_folder, safe_name
+from dashboard.svg import chart_svg
+from schemas.canonical import sha256_bytes
+from schemas.errors import MpgateError
+
+INDEX_PAGE = "index.html"
+SUMMARY = "summary.md"
+ANNOTATIONS = "annotations.txt"
+STYLE = "style.css"
+NOT_CURRENT = "This is not the published candidate."
+_LOCAL = ("mp-local-rich", "mp-local-fast")
+_READABLE = ("sealed", "unsealed")
+_POLICY = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote: the folder, whose run, its files, and the pages of each kind.
+
+    `undrawn` says of each chart that couldn't be drawn why; its words and its table are there.
+    """
+
+    folder: Path
+    run: str
+    run_id: str
+    product: str
+    stage: str
+    is_current: bool
+    pages: Mapping[str, int]
+    files: int
+    bytes: int
+    undrawn: tuple[str, ...] = ()
+
+    @property
+    def index(self) -> Path:
+        """The page to open."""
+        return self.folder / INDEX_PAGE
+
+
+def export_site(
+    index: Index,
+    out: Path,
+    *,
+    run: str | None = None,
+    product: str = "mp-national",
+    stage: str = "default",
+) -> Exported:
+    """Write the dashboard of one run at one stage to `out`, whole or not at all.
+
+    The run is the published candidate, or the one that `run` names by its key or folder; without
+    either, the only run there is. Raises DashboardError where it is not clear which run is meant,
+    where the run can't be read, and where `out` holds anything but an earlier export.
+    """
+    refuse_foreign(out)
+    subject = _subject(index, run, product, stage)
+    pages = pages_of(subject)
+    made = _Files(subject, pages)
+    files = made.all()
+    found = subject.run
+    about = {
+        "run_id": found.run_id,
+        "bundle_digest": found.get("bundle", "/digest"),
+        "product": subject.product,
+        "stage": stage,
+        "is_current": subject.is_current,
+    }
+    replace_folder(out, files, about)
+    return Exported(
+        folder=out,
+        run=found.key,
+        run_id=found.run_id,
+        product=subject.product,
+        stage=stage,
+        is_current=subject.is_current,
+        pages=dict(sorted(Counter(key.slug for key in pages).items())),
+        files=len(files),
+        bytes=sum(map(len, files.values())),
+        undrawn=tuple(made.undrawn),
+    )
+
+
+def _subject(index: Index, run: str | None, product: str, stage: str) -> Subject:
+    """Return what the site is about; see `export_site` for which run that is."""
+    runs = index.runs()
+    key = chosen_run(index, runs, run, product)
+    found = index.load(key)
+    current = index.current(found.product)
+    is_current = key == current
+    before = index.previous(found.product) if is_current else current
+    previous, lost = _loaded(index, before)
+    problems = [index.pointer_problems().get(found.product, ""), lost]
+    local = runs[runs["product"].isin(_LOCAL) & runs["state"].isin(_READABLE)]
+    candidates = (_loaded(index, str(each))[0] for each in local["key"])
+    return Subject(
+        run=found,
+        product=found.product,
+        stage=stage,
+        is_current=is_current,
+        pointer=index.pointer(found.product),
+        problem="; ".join(filter(None, problems)),
+        previous=previous,
+        local=[each for each in candidates if each is not None],
+        runs=runs,
+        gates=index.gates(),
+        gate_history=lambda gate: index.gates(gate=gate),
+    )
+
+
+def chosen_run(index: Index, runs: pd.DataFrame, run: str | None, product: str) -> str:
+    """Return the key of the run that is meant: the named, the published, or the only one.
+
+    Raises DashboardError where there is none such, or more than one.
+    """
+    if run is not None:
+        named = runs[(runs["key"] == run) | (runs["folder"] == run)]
+        return _only(named, f"is called {run!r}", "name it by its key, as in the list of runs")
+    if problem := index.pointer_problems().get(product):
+        raise DashboardError(
+            f"the pointer to the current {product} candidate can't be trusted: {problem}",
+            reason="export.pointer",
+            remedy="mend it with `mpgate release point`, or name a run with `--run`",
+        )
+    if current := index.current(product):
+        return current
+    if pointer := index.pointer(product):
+        raise DashboardError(
+            f"the published candidate, run {pointer['entries'][-1]['run']!r}, is not indexed",
+            reason="export.pointer",
+            remedy="index the root that holds it, or name another run with `--run`",
+        )
+    readable = runs[(runs["product"] == product) & runs["state"].isin(_READABLE)]
+    return _only(
+        readable,
+        f"of {product} is judged, and none is published",
+        "publish one with `mpgate release point`, or name one with `--run`",
+    )
+
+
+def _only(found: pd.DataFrame, what: str, remedy: str) -> str:
+    if len(found) == 1:
+        return str(found["key"].iloc[0])
+    count = "no run" if found.empty else f"more than one run ({len(found)})"
+    raise DashboardError(f"{count} {what}", reason="export.run", remedy=remedy)
+
+
+def _loaded(index: Index, key: str | None) -> tuple[RunData | None, str]:
+    """Return a run, or None and why it can't be shown; neither where there is no key."""
+    if key is None:
+        return None, ""
+    try:
+        return index.load(key), ""
+    except MpgateError as error:
+        return None, f"the candidate to compare with can't be read: {error.message}"
+
+
+class _Files:
+    """All files of a site, by their path below its folder."""
+
+    def __init__(self, subject: Subject, pages: Mapping[Key, Page]) -> None:
+        """Keep what each file is made from; the tables come as they are asked for."""
+        self._subject = subject
+        self._pages = pages
+        self._tables: dict[str, bytes] = {}
+        self.undrawn: list[str] = []
+
+    def all(self) -> dict[str, bytes]:
+        """Return the files in the order of their paths."""
+        run, stage = self._subject.run, self._subject.stage
+        files = {key.file: self._html(key).encode() for key in self._pages}
+        said = summary.summary_markdown(
+            run,
+            stage=stage,
+            previous=self._subject.previous,
+            address=lambda link: self._address(link, INDEX_PAGE),
+            heading="" if self._subject.is_current else NOT_CURRENT,
+        )
+        lines = "".join(f"{line}\n" for line in summary.annotations(run, stage=stage))
+        style = (Path(__file__).parent / STYLE).read_bytes()
+        files |= {SUMMARY: said.encode(), ANNOTATIONS: lines.encode(), STYLE: style}
+        return dict(sorted((files | self._tables).items()))
+
+    def _address(self, link: Link, at: str) -> str | None:
+        """Return the relative address of a link on the page in file `at`."""
+        key = key_of(link, self._subject)
+        return _upwards(at) + key.file if key in self._pages and key else None
+
+    def _table(self, download: Download, key: Key) -> str:
+        """Keep a table as a CSV file and return its relative address."""
+        data = csv_text(download.frame).encode()
+        stem = "-".join(filter(None, (download.file_name.removesuffix(".csv"), key.about)))
+        name = f"data/{safe_name(stem)}.csv"
+        if self._tables.get(name, data) != data:
+            name = f"data/{safe_name(stem)}-{sha256_bytes(data)[:16]}.csv"
+        self._tables[name] = data
+        return _upwards(key.file) + name
+
+    def _chart(self, chart: Chart) -> str:
+        """Return a chart as SVG; one that can't be drawn leaves its words and its table."""
+        try:
+            return chart_svg(chart)
+        except DashboardError as error:
+            self.undrawn.append(error.message)
+            return "<p>This chart can't be drawn; the numbers behind it are below.</p>"
+
+    def _html(self, key: Key) -> str:
+        at, page = key.file, self._pages[key]
+        body = render_blocks(
+            page.blocks,
+            lambda link: self._address(link, at),
+            chart=self._chart,
+            download=lambda download: self._table(download, key),
+        )
+        title = f"{page.title} · {self._subject.product}"
+        return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>{escaped(title)}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="{_upwards(at)}{STYLE}">
+</head>
+<body class="mpg-site">
+<a class="skip" href="#main">Skip to the content</a>
+<header>{self._menu(key)}</header>
+<main id="main">{render_title(page)}{body}</main>
+</body>
+</html>
+"""
+
+    def _menu(self, key: Key) -> str:
+        """Return the links to the pages of the menu, and what the site is about."""
+        items = (
+            f'<li><a href="{_upwards(key.file)}{Key(slug).file}"{_here(key, slug)}>{text}</a></li>'
+            for slug, text in MENU.items()
+            if Key(slug) in self._pages
+        )
+        return (
+            f'<nav class="mpg" aria-label="Pages"><ul class="links">{"".join(items)}</ul></nav>'
+            f'<p class="about">{self._about()}</p>'
+        )
+
+    def _about(self) -> str:
+        subject = self._subject
+        digest = str(subject.run.get("bundle", "/digest") or "")[:12]
+        sealed = f"bundle {digest}" if digest else "not sealed"
+        parts = [f"Run {subject.run.run_id}", f"stage {subject.stage}", sealed]
+        published = "the published candidate" if subject.is_current else NOT_CURRENT
+        return escaped(" · ".join([*parts, published]))
+
+
+def _here(key: Key, slug: str) -> str:
+    """Return the mark of the menu's own link on a page, or on one of its kind."""
+    if key == Key(slug):
+        return ' aria-current="page"'
+    return ' aria-current="true"' if key.slug == slug else ""
+
+
+def _upwards(at: str) -> str:
+    return "../" * at.count("/")
