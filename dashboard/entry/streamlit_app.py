@@ -1,0 +1,5 @@
+"""What Streamlit runs at every view: see `dashboard.app`."""
+
+from dashboard.app import show
+
+show()
