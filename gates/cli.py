@@ -16,6 +16,8 @@ from baselines.cli import app as baseline_app
 from baselines.targets_cli import app as targets_app
 from benchmarks.cli import measure as measure_command
 from benchmarks.engine_cli import app as engine_app
+from dashboard.cli import app as dashboard_app
+from gates.ci import app as ci_app
 from gates.exceptions import EXCEPTIONS_DIR
 from gates.explain import explanation, print_explanation, require_explainable
 from gates.file_cli import contract, file_hash
@@ -26,6 +28,7 @@ from gates.measuring import with_external
 from gates.policy import STAGES, Policy, load_policy
 from gates.release.cli import app as bundle_app
 from gates.release.layer_one import is_wholly_sealed
+from gates.release.point_cli import app as release_app
 from gates.release.run import RESULTS_DIR, with_bundle_check
 from gates.results import (
     EXIT_CODES,
@@ -50,10 +53,15 @@ app.add_typer(baseline_app, name="baseline", help="Pinned incumbents: list, fetc
 app.add_typer(targets_app, name="targets", help="Target facts: import, build, verify, ...")
 app.add_typer(engine_app, name="engine", help="Frozen variable metadata: list, freeze, check.")
 app.add_typer(bundle_app, name="bundle", help="Run folders: seal, judge, sign off, verify, ...")
+app.add_typer(release_app, name="release", help="The current candidate: point at it, show it.")
+app.add_typer(dashboard_app, name="dashboard", help="Show readiness; export it as HTML.")
+app.add_typer(ci_app, name="ci", help="Steps of the pull-request check.")
 app.command("measure")(measure_command)
 app.command("contract")(contract)
 app.command("hash")(file_hash)
 app.command("score")(score)
+if importlib.util.find_spec("duckdb"):
+    app.command("index")(importlib.import_module("dashboard.index_cli").index)
 if importlib.util.find_spec("builder"):
     build_app = importlib.import_module("builder.cli").app
     build_app.command("national")(importlib.import_module("gates.build_cli").national)
