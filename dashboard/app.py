@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import controls, draw, session
+from dashboard import charts, controls, draw, session
 from schemas.errors import MpgateError
 
 SCRIPTS = Path(__file__).parent / "pages"
@@ -46,7 +46,8 @@ def show() -> None:
         _menu(pages)
         controls.scope()
     draw.notices(_problems())
-    asked.run()
+    with charts.unchecked():
+        asked.run()
 
 
 def load() -> None:

@@ -45,8 +45,10 @@ MENU: Mapping[str, str] = {
     "history": "History",
     "coverage": "Target coverage",
 }
+COVERAGE_ROWS = 500  # without a server there is no search, so that few long pages serve better
 _OF_NO_RUN = frozenset({"history", "local"})
-# these list hundreds of targets; their links lead only to pages that others lead to as well
+# these list hundreds of targets, as do those of one gate: their links lead only to pages that
+# others lead to as well
 _NOT_FOLLOWED = frozenset({"target", "coverage"})
 
 
@@ -144,7 +146,8 @@ class _Known:
 
     def leads(self, origin: Key, to: Key) -> bool:
         """Decide whether a link is followed."""
-        if to.slug == "target" and origin.slug in _NOT_FOLLOWED:
+        listed = origin.slug in _NOT_FOLLOWED or (origin.slug == "targets" and origin.about)
+        if to.slug == "target" and listed:
             return False
         return not to.about or to.slug not in self._ids or to.about in self._ids[to.slug]
 
@@ -176,7 +179,9 @@ def _page(key: Key, subject: Subject) -> Page:
         "history": lambda: history_page(
             subject.runs, subject.gates, product=subject.product, stage=stage
         ),
-        "coverage": lambda: coverage_page(run, CoverageFilters(page=_number(about))),
+        "coverage": lambda: coverage_page(
+            run, CoverageFilters(page=_number(about)), per_page=COVERAGE_ROWS
+        ),
     }
     return makers[key.slug]()
 

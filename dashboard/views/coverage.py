@@ -84,12 +84,12 @@ def coverage_options(run: RunData) -> dict[str, list[str]]:
     return {field: choices(frame[field]) for field in _FILTERED}
 
 
-def coverage_page(run: RunData, filters: CoverageFilters) -> Page:
+def coverage_page(run: RunData, filters: CoverageFilters, *, per_page: int = PER_PAGE) -> Page:
     """Return the page on which targets a run was compared, and what each of them states."""
     if not run.has("loss", "/targets"):
         return lacks_record_page(run, "loss", SLUG, TITLE, "Targets coverage")
     frame = target_frame(run)
-    listed = Section("Every target", tuple(_listed(run, frame, filters)))
+    listed = Section("Every target", tuple(_listed(run, frame, filters, per_page)))
     overview = (
         Section("Counts", tuple(_counts(run, frame))),
         *left_out_sections(run, frame),
@@ -184,7 +184,9 @@ def _count_row(run: RunData, field: str, name: str, count: int) -> tuple[Cell, .
     return Cell(said, name, link=link), cell
 
 
-def _listed(run: RunData, frame: pd.DataFrame, filters: CoverageFilters) -> Iterator[Block]:
+def _listed(
+    run: RunData, frame: pd.DataFrame, filters: CoverageFilters, per_page: int
+) -> Iterator[Block]:
     keep = holding(frame["target_id"], filters.search)
     for field in _FILTERED:
         if value := getattr(filters, field):
@@ -192,14 +194,14 @@ def _listed(run: RunData, frame: pd.DataFrame, filters: CoverageFilters) -> Iter
     order = (~_lacking(frame)).sort_values(kind="stable").index
     rows = frame.loc[order][keep.loc[order]]
     chosen = chosen_of(filters)
-    page, pages = page_of(len(rows), filters.page)
+    page, pages = page_of(len(rows), filters.page, per_page)
     yield Prose(f"{len(rows):,} of {len(frame):,} targets. Page {page} of {pages}.")
     if chosen:
         yield Links((Link(SLUG, {"run": run.key}, "All targets, without filters"),))
     yield Table(
         "Targets and what they state",
         (Column("Target"), *(Column(label) for label in _LISTED.values())),
-        tuple(_target_row(run, int(str(place))) for place in on_page(rows, page).index),
+        tuple(_target_row(run, int(str(at))) for at in on_page(rows, page, per_page).index),
         note="Targets that lack something come first.",
     )
     yield from page_links(SLUG, {"run": run.key, **chosen}, page, pages)

@@ -132,15 +132,15 @@ def holding(column: pd.Series[Any], search: str) -> pd.Series[bool]:
     return column.astype(str).str.contains(asked, case=False, regex=False)
 
 
-def page_of(count: int, page: int) -> tuple[int, int]:
+def page_of(count: int, page: int, per_page: int = PER_PAGE) -> tuple[int, int]:
     """Return the page that is shown (the nearest that exists) and the number of pages."""
-    pages = max(1, -(-count // PER_PAGE))
+    pages = max(1, -(-count // per_page))
     return min(max(page, 1), pages), pages
 
 
-def on_page(frame: pd.DataFrame, page: int) -> pd.DataFrame:
+def on_page(frame: pd.DataFrame, page: int, per_page: int = PER_PAGE) -> pd.DataFrame:
     """Return the rows of a page, counted from 1."""
-    return frame.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
+    return frame.iloc[(page - 1) * per_page : page * per_page]
 
 
 def page_links(slug: str, params: Mapping[str, str], page: int, pages: int) -> tuple[Links, ...]:
