@@ -254,9 +254,7 @@ def _blocking(run: RunData, stage: str, rows: list[GateRow]) -> Block:
         Column("Value", numeric=True),
         Column("Limit", numeric=True),
         Column("Past the limit", numeric=True, hint="as a share of the limit"),
-        Column("Noise"),
-        Column("Finding"),
-        Column("What to do"),
+        Column("Finding, and what to do"),
     )
     table = tuple(_stopping(run, row) for row in stopping)
     title = f"What blocks stage {stage}, worst first"
@@ -265,15 +263,15 @@ def _blocking(run: RunData, stage: str, rows: list[GateRow]) -> Block:
 
 def _stopping(run: RunData, row: GateRow) -> tuple[Cell, ...]:
     at = json_pointer("gates", row.place)
+    past = run.derived(past_limit(row), "share", "size of margin / limit")
+    noise = gate_noise(row).text if row.gate["within_noise"] is not None else ""
     return (
         gate_name(run, row),
         gate_status(run, row),
         gate_value(run, row),
         gate_limit(run, row),
-        run.derived(past_limit(row), "share", "size of margin / limit"),
-        gate_noise(row),
-        run.cell(RESULTS, f"{at}/message"),
-        run.cell(RESULTS, f"{at}/remedy"),
+        replace(past, note=noise),
+        run.cell(RESULTS, f"{at}/message", note=str(row.gate["remedy"])),
     )
 
 

@@ -13,7 +13,7 @@ from dashboard.run_data import RunData, pointer
 RESULTS = "gate_results"
 STAGES = ("default", "beta")
 PASSING = frozenset({"pass", "waived", "not_applicable"})
-DEMONSTRATION = "demonstration: this incumbent is no release-eligible baseline"
+DEMONSTRATION = "a demonstration: this incumbent is no release-eligible baseline"
 # groups of the policy in the plan's words
 GROUPS: Mapping[str, str] = {
     "baseline": "Pinned baseline",
@@ -175,7 +175,7 @@ def verdict_words(run: RunData, stage: str) -> str:
     """Return the verdict of a stage in words; a demonstration is never called ready."""
     found = run.get(RESULTS, pointer("verdicts", stage))
     said = _verdict(found["verdict"], len(found["blocking"]))
-    return f"{DEMONSTRATION}; {_demoted(said)}" if run.get(RESULTS, "/demonstration") else said
+    return f"{_demoted(said)} ({DEMONSTRATION})" if run.get(RESULTS, "/demonstration") else said
 
 
 def _verdict(verdict: str, count: int) -> str:

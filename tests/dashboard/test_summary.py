@@ -107,7 +107,7 @@ def test_the_verdict_comes_first_and_the_worst_gate_next() -> None:
 def test_a_demonstration_is_never_called_ready() -> None:
     text = summary(run_of(gate("a"), demonstration=True))
     assert "demonstration" in text.splitlines()[0]
-    assert "ready" not in text.splitlines()[0].split("demonstration", 1)[1].split(";")[1]
+    assert "ready" not in text.splitlines()[0]
     assert "ready: every blocking gate passes" in summary(run_of(gate("a"))).splitlines()[0]
 
 
