@@ -10,7 +10,7 @@ BUILD_SOURCES := $(shell find builder schemas benchmarks/engine benchmarks/scori
 	baselines/targets \( -name '*.py' -o -name '*.json' -o -name '*.csv' \) 2>/dev/null)
 ROOMS := schemas baselines benchmarks gates builder dashboard
 
-.PHONY: gates national bench-engine test nightly check install clean
+.PHONY: gates national dashboard bench-engine test nightly check install clean
 .DELETE_ON_ERROR:
 
 gates: $(INSTALLED) $(INCUMBENT) $(DEMO)/candidate.h5
@@ -21,6 +21,9 @@ gates: $(INSTALLED) $(INCUMBENT) $(DEMO)/candidate.h5
 national: $(INSTALLED) $(INCUMBENT)
 	$(BIN)/mpgate baseline fetch psl-cps-2024 --from $(INCUMBENT)
 	@$(BIN)/mpgate build national --judge psl-cps-2024; code=$$?; test $$code -le 2
+
+dashboard: $(INSTALLED)
+	$(BIN)/mpgate dashboard --root runs
 
 bench-engine: $(INSTALLED) $(INCUMBENT) $(DEMO)/candidate.h5
 	$(BIN)/python -m benchmarks.bench_engine --candidate $(DEMO)/candidate.h5 \
@@ -34,8 +37,10 @@ $(DEMO)/candidate.h5: $(BUILD_SOURCES) | $(INSTALLED)
 	rm -rf $(DEMO)
 	$(BIN)/mpgate build national --out $(DEMO)
 
+# two at a time what needs neither the engine nor a browser; those one after the other
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not nightly"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not nightly and not engine and not browser"
+	$(BIN)/python -m pytest -m "not nightly and (engine or browser)"
 
 nightly: $(INSTALLED)
 	$(BIN)/python -m pytest

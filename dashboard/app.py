@@ -36,7 +36,7 @@ UNLISTED: Mapping[str, str] = {"target": "One target"}
 
 def show() -> None:
     """Draw the page that the address names."""
-    st.set_page_config(page_title=TITLE, layout="wide")
+    st.set_page_config(layout="wide")  # each page has a title of its own
     draw.look()
     pages = {slug: _page(slug, title) for slug, title in {**PAGES, **UNLISTED}.items()}
     # the bare address shows the home page too, which keeps an address of its own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,3 +70,10 @@ def visitor(browser: Browser) -> Iterator[Visitor]:
     opened = Visitor.of(browser)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[Path]:
+    """A folder for gigabytes: it is emptied at once, where pytest keeps those of three sessions."""
+    yield tmp_path
+    shutil.rmtree(tmp_path)

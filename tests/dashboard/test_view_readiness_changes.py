@@ -173,8 +173,9 @@ def test_what_blocks_is_worst_first_with_finding_and_remedy(varied: RunData) -> 
     stopping = varied.records["gate_results"]["verdicts"]["default"]["blocking"]
     assert sorted(ids) == sorted(stopping)
     gates = {gate["id"]: gate for gate in run.records["gate_results"]["gates"]}
-    assert column(table, "Finding") == [gates[each]["message"] for each in ids]
-    assert column(table, "What to do") == [gates[each]["remedy"] for each in ids]
+    last = [row[-1] for row in table.rows]
+    assert [each.text for each in last] == [gates[each]["message"] for each in ids]
+    assert [each.note for each in last] == [gates[each]["remedy"] for each in ids]
 
 
 def test_only_a_failure_is_past_its_limit(varied: RunData) -> None:

@@ -283,6 +283,7 @@ def test_the_engine_is_never_given_a_hostile_file(
 ) -> None:
     entry: Hostile = ENTRIES[name]
     path, marker = lay_out(entry, tmp_path)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # which no runtime is measured beside
     calls: list[Any] = []
     monkeypatch.setattr(session, "run_child", recording(calls))
     monkeypatch.setattr(together, "run_child", recording(calls))

@@ -1,0 +1,153 @@
+"""The dashboard in a real browser: every kind of page, its numbers, and the way to a cause.
+
+With MPGATE_BROWSER_ROOT=runs the same is held of real runs; MPGATE_BROWSER_SHOTS names a folder for
+pictures, MPGATE_BROWSER_THOROUGH=1 visits every gate and benchmark.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from browser_findings import KINDS, Findings
+from browser_pages import MENU, app_address, menu_pages, run_pages
+from browser_served import Served
+from browser_visits import (
+    WIDTHS,
+    Visitor,
+    first_page_seconds,
+    switch_seconds,
+)
+from playwright.sync_api import Browser
+from sample_suites import SCRIPT_TARGET
+
+from dashboard.blocks import Link
+from dashboard.run_data import RunData
+
+pytestmark = pytest.mark.browser
+THOROUGH = os.environ.get("MPGATE_BROWSER_THOROUGH") == "1"
+GATE_CELL = ".mpg a.gate"
+
+
+def pages(served: Served, *, thorough: bool) -> list[Link]:
+    """Return every page that is visited: the menu, a main run in full, others in part."""
+    links = [*menu_pages(), *run_pages(served.main, other_run(served), thorough=thorough)]
+    if served.sample.key != served.main.key:
+        links += run_pages(served.sample, None, thorough=False)
+    for key in served.others:
+        links += [Link(slug, {"run": key}) for slug in ("readiness", "artifacts")[: 1 + thorough]]
+    return links + [Link(slug, {"run": served.broken}) for slug in ("readiness", "targets")]
+
+
+def other_run(served: Served) -> str | None:
+    return next(iter(served.others), None)
+
+
+def visited(served: Served, browser: Browser, *, thorough: bool) -> Findings:
+    """Visit every page of the app once."""
+    visitor, found = Visitor.of(browser), Findings()
+    for link in pages(served, thorough=thorough):
+        visitor.open(app_address(served.base, link))
+        found.look(visitor, served.records, app_address("", link), MENU.get(link.page, ""))
+    found.end(visitor, allowed={"127.0.0.1"})
+    return found
+
+
+@pytest.fixture(scope="module")
+def app(served: Served, browser: Browser) -> Findings:
+    return visited(served, browser, thorough=THOROUGH)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_app_has_no(kind: str, app: Findings) -> None:
+    assert not app.of(kind), app.report(kind)
+
+
+def test_thousands_of_values_were_held_against_records(app: Findings) -> None:
+    assert app.values > 2_000
+
+
+@pytest.mark.nightly
+def test_every_gate_and_benchmark_is_as_sound(served: Served, browser: Browser) -> None:
+    found = visited(served, browser, thorough=True)
+    assert not any(map(found.of, KINDS)), "\n".join(map(found.report, KINDS))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_is_wider_than_the_window_or_hard_to_read(
+    width: int, served: Served, browser: Browser
+) -> None:
+    visitor = Visitor.of(browser, width=width)
+    ours = run_pages(served.main, other_run(served), thorough=False)
+    kinds = {link.page: app_address(served.base, link) for link in (*menu_pages(), *ours)}
+    problems = visitor.looks(kinds, width)
+    visitor.close()
+    assert not problems, "\n".join(problems)
+
+
+def test_three_clicks_lead_from_a_failing_gate_to_its_top_target(
+    served: Served, visitor: Visitor
+) -> None:
+    run, failing = _failing_gate(served)
+    page = visitor.page
+    visitor.open(app_address(served.base, Link("readiness", {"run": run.key})))
+    page.locator(f"{GATE_CELL}[href*='{failing['id']}']").first.click()
+    page.wait_for_function("id => location.search.includes(id)", arg=failing["id"])
+    page.locator("h1", has_text=failing["title"]).wait_for()
+    visitor.settle()
+    top = max(failing["contributors"], key=lambda each: abs(each["value"]))["name"]
+    page.locator(".mpg a[href^='target?'], .mpg a[href*='/target?']").first.click()
+    page.wait_for_url("**/target?**")
+    visitor.settle()
+    page.locator("[data-testid=stMain]").filter(has_text=top).wait_for()
+    assert page.evaluate("new URLSearchParams(location.search).get('target')") == top
+    assert not visitor.new_complaints()
+
+
+def _failing_gate(served: Served) -> tuple[RunData, dict[str, Any]]:
+    """Return a run and its first gate that fails because of targets: the sample always has one."""
+    for run in (served.main, served.sample):
+        known = {each["target_id"] for each in run.get("loss", "/targets")}
+        for gate in run.get("gate_results", "/gates"):
+            first = [each["name"] for each in gate["contributors"][:1]]
+            if gate["status"] == "fail" and known.intersection(first):
+                return run, gate
+    raise AssertionError("no gate fails because of targets")
+
+
+def test_the_keyboard_reaches_and_opens_a_gate(served: Served, visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open(app_address(served.base, Link("readiness", {"run": served.main.key})))
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('.mpg a.gate')"):
+            break
+    style = page.evaluate(
+        "(({outlineStyle, outlineWidth, boxShadow}) => [outlineStyle, outlineWidth, boxShadow])"
+        "(getComputedStyle(document.activeElement))"
+    )
+    assert page.evaluate("document.activeElement.matches('.mpg a.gate')"), "Tab reached no gate"
+    assert (style[0] != "none" and style[1] != "0px") or style[2] != "none", style
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/gate?**")
+    visitor.settle()
+
+
+def test_a_target_named_script_is_shown_and_not_run(served: Served, visitor: Visitor) -> None:
+    link = Link("target", {"run": served.sample.key, "target": SCRIPT_TARGET})
+    visitor.open(app_address(served.base, link))
+    assert SCRIPT_TARGET in visitor.page.locator("[data-testid=stMain]").inner_text()
+    assert visitor.page.evaluate("window.hacked") is None
+
+
+def test_how_long_pages_take(served: Served, browser: Browser) -> None:
+    address = app_address(served.base, Link("readiness", {"run": served.main.key}))
+    first = first_page_seconds(browser, address, GATE_CELL, tries=3)
+    visitor = Visitor.of(browser)
+    visitor.open(address)
+    switch = switch_seconds(visitor, ["Artifacts", "Targets", "History"], tries=2)
+    visitor.close()
+    print(f"first page interactive {first:.2f} s, page switch {switch:.2f} s")
+    assert first > 0
+    assert switch > 0
