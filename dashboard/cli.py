@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import importlib
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,13 +16,18 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from dashboard.console import reported
 from dashboard.errors import DashboardError
 from dashboard.serve import PORT, serve
-from schemas.errors import MpgateError
 
-EXIT_ERROR = 3
 PACKAGES = ("altair", "duckdb", "pyarrow", "streamlit")
 _DEFAULT_ROOT = Path("runs")
+# for a command whose options, `--help` among them, are those of the command that it loads
+HANDED_ON = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+}
 
 app = typer.Typer(help="Show whether the current candidate may replace the incumbent.")
 
@@ -55,7 +58,7 @@ def dashboard(
     """
     if context.invoked_subcommand is not None:
         return
-    with _reported():
+    with reported():
         _require_packages()
         index = db or _module("dashboard.index").default_db()
         if not no_index:
@@ -65,19 +68,24 @@ def dashboard(
 
 @app.command(
     "export",
-    context_settings={
-        "allow_extra_args": True,
-        "ignore_unknown_options": True,
-        "help_option_names": [],
-    },
-    short_help="Write the dashboard of one run as static HTML.",
+    context_settings=HANDED_ON,
+    short_help="Write one run as static HTML.",
 )
 def export(context: typer.Context) -> None:
     """Hand all arguments on to the export, which is loaded only now."""
-    with _reported():
+    _hand_on(context, "export")
+
+
+def index(context: typer.Context) -> None:
+    """Hand all arguments on to the indexing command, which is loaded only now."""
+    _hand_on(context, "index")
+
+
+def _hand_on(context: typer.Context, name: str) -> None:
+    with reported():
         _require_packages()
     inner = typer.Typer(pretty_exceptions_enable=False)
-    inner.command("export")(_module("dashboard.export_cli").export)
+    inner.command(name)(getattr(_module(f"dashboard.{name}_cli"), name))
     inner(context.args, prog_name=context.command_path)
 
 
@@ -116,12 +124,3 @@ def _require_packages() -> None:
 
 def _module(name: str) -> Any:
     return importlib.import_module(name)
-
-
-@contextmanager
-def _reported() -> Iterator[None]:
-    try:
-        yield
-    except MpgateError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(EXIT_ERROR) from error

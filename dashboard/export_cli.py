@@ -10,16 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dashboard.console import print_json, reported
 from dashboard.errors import DashboardError
 from dashboard.escaping import visible
 from dashboard.export import Exported, export_site
 from dashboard.index import Index, default_db
 from dashboard.indexing import update_index
 from dashboard.views.verdicts import STAGES
-from schemas.canonical import canonical_bytes
-from schemas.errors import MpgateError
 
-EXIT_ERROR = 3
 _DEFAULT_ROOT = Path("runs")
 
 
@@ -44,16 +42,10 @@ def export(
     The index is brought up to date first. The folder needs no server: open its index.html, or
     publish it as it is. It holds summary.md and annotations.txt for a GitHub step as well.
     """
-    try:
+    with reported(as_json):
         exported = _exported(out, root or [_DEFAULT_ROOT], run, product, stage)
-    except MpgateError as error:
-        if as_json:
-            _print_json({"error": error.message, "reason": error.reason, "remedy": error.remedy})
-        else:
-            typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_ERROR) from error
     if as_json:
-        _print_json(_record(exported))
+        print_json(_record(exported))
     else:
         _print_table(exported)
 
@@ -99,7 +91,3 @@ def _print_table(exported: Exported) -> None:
         console.print(Text(visible(problem)))
     published = "" if exported.is_current else "; not the published candidate"
     typer.echo(f"{size}{published}. Open {exported.index}")
-
-
-def _print_json(record: dict[str, Any]) -> None:
-    typer.echo(canonical_bytes(record).decode(), nl=False)

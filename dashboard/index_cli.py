@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,11 +15,10 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from dashboard.console import print_json, reported
 from dashboard.index import Index, default_db
 from dashboard.indexing import IndexReport, update_index
-from schemas.errors import MpgateError
 
-EXIT_ERROR = 3
 _COLOURS = {"ready": "green", "blocked": "red", "broken": "red"}
 _HEADINGS = ("run", "product", "state", "verdict", "broad loss", "incumbent's", "gates failing")
 
@@ -45,14 +42,14 @@ def index(
 
     Example: mpgate index --root runs
     """
-    with _reported(as_json):
+    with reported(as_json):
         file = db or default_db()
         report = _updated(root or [Path("runs")], file, rebuild)
         held = Index.open(file)
         runs, problems = held.runs(), held.pointer_problems()
         held.close()
     if as_json:
-        _print_json(_as_record(report, runs, problems))
+        print_json(_as_record(report, runs, problems))
         return
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
     console.print(run_table(runs))
@@ -127,21 +124,3 @@ def _as_record(
         "pointer_problems": dict(problems),
         "runs": rows,
     }
-
-
-@contextmanager
-def _reported(as_json: bool) -> Iterator[None]:
-    """Turn a typed error into one line, or a JSON object, and exit code 3."""
-    try:
-        yield
-    except MpgateError as error:
-        if as_json:
-            said = {"error": error.message, "reason": error.reason, "remedy": error.remedy}
-            _print_json(said)
-        else:
-            typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_ERROR) from error
-
-
-def _print_json(record: Mapping[str, Any]) -> None:
-    typer.echo(json.dumps(record, indent=1, sort_keys=True, allow_nan=False))

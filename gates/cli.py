@@ -16,7 +16,9 @@ from baselines.cli import app as baseline_app
 from baselines.targets_cli import app as targets_app
 from benchmarks.cli import measure as measure_command
 from benchmarks.engine_cli import app as engine_app
+from dashboard.cli import HANDED_ON
 from dashboard.cli import app as dashboard_app
+from dashboard.cli import index as index_command
 from gates.ci import app as ci_app
 from gates.exceptions import EXCEPTIONS_DIR
 from gates.explain import explanation, print_explanation, require_explainable
@@ -56,12 +58,11 @@ app.add_typer(bundle_app, name="bundle", help="Run folders: seal, judge, sign of
 app.add_typer(release_app, name="release", help="The current candidate: point at it, show it.")
 app.add_typer(dashboard_app, name="dashboard", help="Show readiness; export it as HTML.")
 app.add_typer(ci_app, name="ci", help="Steps of the pull-request check.")
+app.command("index", context_settings=HANDED_ON, short_help="Index run folders.")(index_command)
 app.command("measure")(measure_command)
 app.command("contract")(contract)
 app.command("hash")(file_hash)
 app.command("score")(score)
-if importlib.util.find_spec("duckdb"):
-    app.command("index")(importlib.import_module("dashboard.index_cli").index)
 if importlib.util.find_spec("builder"):
     build_app = importlib.import_module("builder.cli").app
     build_app.command("national")(importlib.import_module("gates.build_cli").national)

@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dashboard import cli, serve
+from dashboard.console import EXIT_ERROR
 from dashboard.errors import DashboardError
 
 ROOT = Path(serve.__file__).parents[1]
@@ -259,20 +260,20 @@ def test_without_the_extra_the_command_says_what_to_install(
     monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "duckdb" else name)
     for arguments in (["--root", str(tmp_path)], ["export", str(tmp_path / "site")]):
         result = CliRunner().invoke(cli.app, arguments)
-        assert result.exit_code == cli.EXIT_ERROR
+        assert result.exit_code == EXIT_ERROR
         assert "the dashboard needs duckdb" in result.stderr
         assert "microdata-release-gate[dashboard]" in result.stderr
 
 
 def test_a_folder_of_runs_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli.app, ["--root", str(tmp_path / "none")])
-    assert result.exit_code == cli.EXIT_ERROR
+    assert result.exit_code == EXIT_ERROR
     assert "there is no folder" in result.stderr
 
 
 def test_export_hands_its_arguments_on(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli.app, ["export", str(tmp_path), "--stage", "gamma"])
-    assert result.exit_code == cli.EXIT_ERROR
+    assert result.exit_code == EXIT_ERROR
     assert "there is no stage 'gamma'" in result.stderr
     assert "--product" in CliRunner().invoke(cli.app, ["export", "--help"]).output
 
