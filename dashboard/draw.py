@@ -14,6 +14,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.blocks import Block, Chart, Download, Link, Notice, Page, Prose, Section
+from dashboard.escaping import csv_text
 from dashboard.html import is_html, render_blocks, render_title
 from dashboard.run_data import RunData
 
@@ -112,7 +113,7 @@ def _download(block: Download) -> None:
     """Draw a button; the CSV is written when it is asked for."""
     st.download_button(
         plain(block.label),
-        lambda: block.frame.to_csv(index=False).encode(),
+        lambda: csv_text(block.frame).encode(),
         block.file_name,
         "text/csv",
         on_click="ignore",

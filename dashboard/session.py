@@ -26,6 +26,7 @@ INDEX_VARIABLE = "MPGATE_INDEX"
 PRODUCTS = ("mp-national", "mp-local-rich", "mp-local-fast")
 STAGES = ("beta", "default")
 BROKEN = "broken"
+SHOWN = ("sealed", "unsealed")
 _LONGEST = 300
 _SHOWN = 60
 RUNS_KEPT = 8
@@ -177,9 +178,9 @@ def _product(known: pd.DataFrame) -> str:
 
 
 def _newest(known: pd.DataFrame, product: str) -> str | None:
-    """Return the newest run of a product, one that is not broken before any other."""
+    """Return the newest run of a product, one that can be shown before any other."""
     ours = known[known["product"] == product]
-    for found in (ours[ours["state"] != BROKEN], ours):
+    for found in (ours[ours["state"].isin(SHOWN)], ours):
         if len(found):
             return str(found.iloc[0]["key"])
     return None

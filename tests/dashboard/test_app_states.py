@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from app_harness import OF_ONE_RUN, SLUGS, Runs, index_of, sample_index, sample_root, show
-from sample_runs import break_run
+from sample_runs import break_run, write_run
 
 from dashboard import session
 from dashboard.indexing import update_index
@@ -75,6 +75,17 @@ def test_without_a_pointer_no_run_is_called_current(
         in readiness.test.selectbox(key="field_run").options
     )
     assert "data-source" in show("artifacts").html
+
+
+def test_a_run_that_was_not_judged_is_told_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path / "runs", "built", judged=False)
+    index_of(tmp_path, monkeypatch, tmp_path / "runs")
+    for slug in OF_ONE_RUN:
+        shown = show(slug)
+        assert "was not judged yet" in shown.html
+        assert "mpgate bundle judge" in shown.html
 
 
 def test_a_product_without_a_run_shows_no_other_products_run(runs: Runs) -> None:
