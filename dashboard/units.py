@@ -98,7 +98,7 @@ def _digits(size: float) -> str:
     if size >= 1000:
         return f"{size:,.0f}"
     if size < 1e-4:
-        return f"{size:.3g}"
+        return f"{size:.4g}"
     return f"{size:.{max(0, 3 - math.floor(math.log10(size)))}f}"
 
 
