@@ -141,15 +141,15 @@ def _stage(gate: Gate, stage: str, found: Measurement) -> dict[str, Any]:
 
 
 def _reason(limit: Limit, value: float, bound: float, passed: bool) -> str:
-    words = {
-        "less_than": "below",
-        "no_more_than": "no more than",
-        "within": "within",
-        "at_least": "at least",
+    holding, broken = {
+        "less_than": ("below", "not below"),
+        "no_more_than": ("no more than", "more than"),
+        "within": ("within", "not within"),
+        "at_least": ("at least", "less than"),
     }[limit.direction]
     if limit.direction == "less_than" and value == bound:
         return f"tie: {value:.6g} is not below {bound:.6g}"
-    return f"{value:.6g} is {'' if passed else 'not '}{words} {bound:.6g}"
+    return f"{value:.6g} is {holding if passed else broken} {bound:.6g}"
 
 
 def _unjudged(gate: Gate, status: str, message: str, remedy: str) -> dict[str, Any]:

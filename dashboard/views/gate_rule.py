@@ -10,7 +10,9 @@ from dashboard.run_data import RunData
 from dashboard.units import shown
 from dashboard.views.verdicts import RESULTS, GateRow, gate_limit
 
-_DIRECTION = re.compile(r" is (?:not )?(below|no more than|within|at least) ")
+_DIRECTION = re.compile(r" is (?:not )?(below|no more than|more than|within|at least|less than) ")
+# what a broken rule is told by: the rule
+_BROKEN: Mapping[str, str] = {"more than": "no more than", "less than": "at least"}
 _DIRECTIONS: Mapping[str, str] = {
     "no_more_than": "no more than",
     "less_than": "below",
@@ -44,7 +46,9 @@ def _rule_of_limit(run: RunData, row: GateRow, place: int) -> str:
     limit = run.get("policy", f"/gates/{place}/stages/{row.stage}/limit")
     if limit is None:
         found = _DIRECTION.search(row.at["message"])
-        return f"The value must be {found.group(1)} the limit." if found else "See the title."
+        if not found:
+            return "See the title."
+        return f"The value must be {_BROKEN.get(found.group(1), found.group(1))} the limit."
     unit = row.gate["unit"]
     parts = []
     if limit["relative"] is not None:

@@ -157,7 +157,7 @@ def gate_name(run: RunData, row: GateRow) -> Cell:
 
 def gate_noise(row: GateRow) -> Cell:
     """Return whether the difference is inside two standard errors, in words."""
-    words = {True: "within noise", False: "beyond noise", None: "not measured"}
+    words = {True: "within noise", False: "beyond noise", None: "noise not measured"}
     return Cell(words[row.gate["within_noise"]])
 
 

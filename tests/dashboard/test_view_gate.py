@@ -209,6 +209,12 @@ def test_both_stages_are_shown_the_chosen_one_first(run: RunData) -> None:
             "whichever is larger.",
             "The value must be no more than the limit.",
         ),
+        (
+            "family.snap",  # which fails: more than the limit
+            "The value must be no more than 0.05 times the figure it is held against or 0.005000, "
+            "whichever is larger.",
+            "The value must be no more than the limit.",
+        ),
         ("release.contract", "The value must be no more than 0 missing parts.", "See the title."),
     ],
 )
