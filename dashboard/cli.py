@@ -16,12 +16,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from dashboard.console import reported
+from dashboard.console import DEFAULT_ROOT, reported
 from dashboard.errors import DashboardError
 from dashboard.serve import PORT, serve
 
 PACKAGES = ("altair", "duckdb", "pyarrow", "streamlit")
-_DEFAULT_ROOT = Path("runs")
 # for a command whose options, `--help` among them, are those of the command that it loads
 HANDED_ON = {
     "allow_extra_args": True,
@@ -62,7 +61,7 @@ def dashboard(
         _require_packages()
         index = db or _module("dashboard.index").default_db()
         if not no_index:
-            _update(root or [_DEFAULT_ROOT], index)
+            _update(root or [DEFAULT_ROOT], index)
         raise typer.Exit(serve(index, port, lambda at: _ready(at, open_browser)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from schemas.canonical import canonical_bytes
 from schemas.errors import MpgateError
 
+DEFAULT_ROOT = Path("runs")
 EXIT_ERROR = 3
 
 

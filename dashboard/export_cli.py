@@ -10,15 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dashboard.console import print_json, reported
+from dashboard.console import DEFAULT_ROOT, print_json, reported
 from dashboard.errors import DashboardError
 from dashboard.escaping import visible
 from dashboard.export import Exported, export_site
 from dashboard.index import Index, default_db
 from dashboard.indexing import update_index
 from dashboard.views.verdicts import STAGES
-
-_DEFAULT_ROOT = Path("runs")
 
 
 def export(
@@ -43,7 +41,7 @@ def export(
     publish it as it is. It holds summary.md and annotations.txt for a GitHub step as well.
     """
     with reported(as_json):
-        exported = _exported(out, root or [_DEFAULT_ROOT], run, product, stage)
+        exported = _exported(out, root or [DEFAULT_ROOT], run, product, stage)
     if as_json:
         print_json(_record(exported))
     else:

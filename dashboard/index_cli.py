@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from dashboard.console import print_json, reported
+from dashboard.console import DEFAULT_ROOT, print_json, reported
 from dashboard.index import Index, default_db
 from dashboard.indexing import IndexReport, update_index
 
@@ -44,7 +44,7 @@ def index(
     """
     with reported(as_json):
         file = db or default_db()
-        report = _updated(root or [Path("runs")], file, rebuild)
+        report = _updated(root or [DEFAULT_ROOT], file, rebuild)
         held = Index.open(file)
         runs, problems = held.runs(), held.pointer_problems()
         held.close()

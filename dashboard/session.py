@@ -19,10 +19,10 @@ import streamlit as st
 from dashboard.blocks import Link, Links, Notice, Page
 from dashboard.index import Index
 from dashboard.run_data import RunData
+from dashboard.serve import INDEX_VARIABLE
 from dashboard.views.empty import broken_run_page, no_index_page, no_run_page
 from schemas.errors import MpgateError
 
-INDEX_VARIABLE = "MPGATE_INDEX"
 PRODUCTS = ("mp-national", "mp-local-rich", "mp-local-fast")
 STAGES = ("beta", "default")
 BROKEN = "broken"
