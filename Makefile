@@ -37,10 +37,10 @@ $(DEMO)/candidate.h5: $(BUILD_SOURCES) | $(INSTALLED)
 	rm -rf $(DEMO)
 	$(BIN)/mpgate build national --out $(DEMO)
 
-# two at a time what needs neither the engine nor a browser; those one after the other
+# two at a time what may run beside others; engine, browser and what is timed one after the other
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not nightly and not engine and not browser"
-	$(BIN)/python -m pytest -m "not nightly and (engine or browser)"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not (nightly or engine or browser or alone)"
+	$(BIN)/python -m pytest -m "not nightly and (engine or browser or alone)"
 
 nightly: $(INSTALLED)
 	$(BIN)/python -m pytest

@@ -27,6 +27,8 @@ from schemas.records import validate
 from schemas.writers import write_period_arrays
 from tests.benchmarks.population import generated_households
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 HOUSEHOLDS = 102  # two in every state
 runner = CliRunner()

@@ -20,6 +20,8 @@ from schemas.errors import MeasureError
 from schemas.writers import write_period_arrays
 from tests.benchmarks.population import generated_households
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 STAND_IN = """
 import json, os, sys, time
