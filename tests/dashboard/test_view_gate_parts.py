@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-import copy
-import json
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
-
 import pandas as pd
 import pytest
+from gate_pages import changed, charts, gate_of, page, values
 from sample_reading import gates_frame
 from sample_runs import VARIED, sample_run
 from shown_pages import belied, column, tables, texts
 
-from dashboard.blocks import Chart, Link, Page, walk
+from dashboard.blocks import Chart, Link, walk
 from dashboard.run_data import RunData
 from dashboard.views.gate import gate_page
-
-RESULTS = "gate_results"
 
 
 @pytest.fixture(scope="module")
 def run() -> RunData:
     """Failures, a waiver and an error."""
     return sample_run(name="varied", **{**VARIED, "hostile": False})
-
-
-def page(run: RunData, gate: str, stage: str = "default", *others: RunData) -> Page:
-    return gate_page(run, gate, gates_frame([run, *others], gate), stage=stage)
-
-
-def gate_of(run: RunData, gate: str) -> tuple[int, dict[str, Any]]:
-    gates = run.records[RESULTS]["gates"]
-    return next((place, each) for place, each in enumerate(gates) if each["id"] == gate)
-
-
-def changed(run: RunData, gate: str, key: str = "varied", **changes: Any) -> RunData:
-    """Return a run with fields of one gate changed, under another key if asked for."""
-    records = copy.deepcopy(dict(run.records))
-    place, found = gate_of(run, gate)
-    records[RESULTS]["gates"][place] = {**found, **changes}
-    return replace(run, key=run.key if key == "varied" else key, run_id=key, records=records)
-
-
-def charts(page: Page) -> dict[str, dict[str, Any]]:
-    found = (each for each in walk(page.blocks) if isinstance(each, Chart))
-    return {each.title: each.chart.to_dict() for each in found}
-
-
-def values(chart: Mapping[str, Any]) -> list[dict[str, Any]]:
-    (rows,) = chart["datasets"].values()
-    found: list[dict[str, Any]] = json.loads(json.dumps(rows))
-    return found
 
 
 def test_contributors_are_listed_and_said_to_add_up(run: RunData) -> None:
