@@ -31,6 +31,7 @@ from dashboard.blocks import (
 )
 from dashboard.charts import STATUS_MARKS
 from dashboard.escaping import escaped
+from dashboard.units import words
 
 Address = Callable[[Link], str | None]
 _STATUS_ORDER = ("fail", "error", "unmeasured", "waived", "pass", "not_applicable")
@@ -140,13 +141,9 @@ def _link_text(link: Link) -> str:
     return link.text or " ".join([link.page, *link.params.values()])
 
 
-def _words(status: str) -> str:
-    return status.replace("_", " ")
-
-
 def _chip(status: str) -> str:
     mark = f'<span aria-hidden="true">{STATUS_MARKS[status]}</span>'
-    return f'<span class="chip st-{status}">{mark} {_words(status)}</span>'
+    return f'<span class="chip st-{status}">{mark} {words(status)}</span>'
 
 
 def _value(cell: Cell) -> str:
@@ -183,7 +180,7 @@ def _cell(cell: Cell, address: Address) -> str:
     """Return what stands in a table cell or behind a label: text, status, small print."""
     shown = _value(cell) if cell.link is None else _link(cell.link, _value(cell), address)
     if cell.status is not None:
-        named = cell.text.casefold() == _words(cell.status)
+        named = cell.text.casefold() == words(cell.status)
         shown = _chip(cell.status) + ("" if named and cell.link is None else f" {shown}")
     note = f"<small>{escaped(cell.note)}</small>" if cell.note else ""
     return shown + note
@@ -231,7 +228,7 @@ def _figure(figure: Figure, address: Address) -> str:
 def _gate_group(group: GateGroup, drawing: _Drawing) -> str:
     statuses = [cell.status for cell in group.cells]
     counted = [(statuses.count(each), each) for each in _STATUS_ORDER if each in statuses]
-    counts = ", ".join(f"{count} {_words(status)}" for count, status in counted)
+    counts = ", ".join(f"{count} {words(status)}" for count, status in counted)
     heading = f"{escaped(group.title)} <small>{counts}</small>"
     cells = "".join(map(partial(_gate_item, address=drawing.address), group.cells))
     return (
@@ -258,7 +255,7 @@ def _gate_words(cell: GateCell) -> list[str]:
     """Return what the cell of a gate says, part by part."""
     noise = ["within noise"] if cell.within_noise else []
     return [
-        _words(cell.status),
+        words(cell.status),
         f"value {cell.value.text}",
         f"limit {cell.limit.text}",
         f"margin {cell.margin.text}",

@@ -8,14 +8,14 @@ from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from dashboard.run_data import RunData
+from dashboard.run_data import GATING_LOSS, RunData
 from dashboard.run_reader import Reading
 
 TEXT, WHOLE, REAL, FLAG = "VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN"
 _ARROW = {TEXT: pa.string(), WHOLE: pa.int64(), REAL: pa.float64(), FLAG: pa.bool_()}
 STATUSES = ("pass", "fail", "error", "unmeasured", "waived", "not_applicable")
 _MEASURES = ("limit", "margin")
-BROAD, PE_LOCAL = "broad_relative_v1", "pe_local_relative_v1"
+PE_LOCAL = "pe_local_relative_v1"
 
 # column of the table runs: its type, the record, the JSON pointer in it
 _FIGURES: Mapping[str, tuple[str, str, str]] = {
@@ -42,10 +42,10 @@ _FIGURES: Mapping[str, tuple[str, str, str]] = {
     "top_1pct_share": (REAL, "evidence", "/weights/top_1pct_share"),
     "h5_bytes": (WHOLE, "gate_results", "/candidate/size_bytes"),
     "incumbent_h5_bytes": (WHOLE, "incumbent_evidence", "/subject/size_bytes"),
-    "broad_candidate": (REAL, "loss", f"/losses/{BROAD}/candidate"),
-    "broad_incumbent": (REAL, "loss", f"/losses/{BROAD}/incumbent"),
-    "held_out_candidate": (REAL, "loss", f"/losses/{BROAD}/held_out/candidate"),
-    "held_out_incumbent": (REAL, "loss", f"/losses/{BROAD}/held_out/incumbent"),
+    "broad_candidate": (REAL, "loss", f"/losses/{GATING_LOSS}/candidate"),
+    "broad_incumbent": (REAL, "loss", f"/losses/{GATING_LOSS}/incumbent"),
+    "held_out_candidate": (REAL, "loss", f"/losses/{GATING_LOSS}/held_out/candidate"),
+    "held_out_incumbent": (REAL, "loss", f"/losses/{GATING_LOSS}/held_out/incumbent"),
     "pe_local_candidate": (REAL, "loss", f"/losses/{PE_LOCAL}/candidate"),
     "pe_local_incumbent": (REAL, "loss", f"/losses/{PE_LOCAL}/incumbent"),
     "wins": (WHOLE, "loss", "/wins"),

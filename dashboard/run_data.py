@@ -13,6 +13,7 @@ from typing import Any
 from dashboard.blocks import Cell, Link, Source
 from dashboard.units import NOTHING, shown
 
+GATING_LOSS = "broad_relative_v1"  # as in the policy
 # name: schema of the record
 RECORDS: Mapping[str, str] = {
     "gate_results": "gate_results",

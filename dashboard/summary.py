@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dashboard.blocks import Link
 from dashboard.escaping import markdown, workflow_data, workflow_property
-from dashboard.run_data import RunData, pointer
-from dashboard.units import shown
+from dashboard.run_data import GATING_LOSS, RunData, pointer
+from dashboard.units import shown, words
 from dashboard.views.verdicts import (
     PASSING,
     RESULTS,
@@ -20,7 +20,6 @@ from dashboard.views.verdicts import (
     gate_rows,
     gate_value,
     other_stage,
-    status_words,
     verdict_words,
     worst_first,
 )
@@ -30,11 +29,11 @@ MOST_ANNOTATIONS = 10
 _SHARES = {"blocking": 0.5, "others": 0.2, "changes": 0.2}  # of the bytes, for each table
 _LONGEST = 300
 _HEADLINES = (
-    ("Broad loss", "/losses/broad_relative_v1/candidate", "/losses/broad_relative_v1/incumbent"),
+    ("Broad loss", f"/losses/{GATING_LOSS}/candidate", f"/losses/{GATING_LOSS}/incumbent"),
     (
         "Held-out loss",
-        "/losses/broad_relative_v1/held_out/candidate",
-        "/losses/broad_relative_v1/held_out/incumbent",
+        f"/losses/{GATING_LOSS}/held_out/candidate",
+        f"/losses/{GATING_LOSS}/held_out/incumbent",
     ),
 )
 
@@ -98,7 +97,7 @@ def annotations(run: RunData, *, stage: str) -> list[str]:
 
 
 def _annotation(run: RunData, level: str, row: GateRow) -> str:
-    title = workflow_property(f"{row.id}: {status_words(row.status)}"[:_LONGEST])
+    title = workflow_property(f"{row.id}: {words(row.status)}"[:_LONGEST])
     numbers = "" if row.gate["value"] is None else f"{_numbers(run, row)}; "
     said = f"{row.gate['title']}: {numbers}{row.gate['message']}"
     return f"::{level} title={title}::{workflow_data(said[: 2 * _LONGEST])}"
@@ -139,7 +138,7 @@ def _side(run: RunData, side: str) -> str:
 
 def _counts(rows: Sequence[GateRow]) -> Iterator[str]:
     counts = Counter(str(row.status) for row in rows)
-    said = ", ".join(f"{count} {status_words(status)}" for status, count in counts.most_common())
+    said = ", ".join(f"{count} {words(status)}" for status, count in counts.most_common())
     yield f"{len(rows)} gates: {said or 'none judged'}.\n"
 
 
@@ -176,7 +175,7 @@ def _gate_line(run: RunData, row: GateRow, address: Address) -> str:
     numbers = " | ".join(markdown(cell.text) for cell in cells)
     named = f"[{name}]({at})" if at else name
     finding = markdown(f"{row.gate['title']}: {row.gate['message']}", _LONGEST)
-    return f"| {named} | {status_words(row.status)} | {numbers} | {finding} |"
+    return f"| {named} | {words(row.status)} | {numbers} | {finding} |"
 
 
 def _fitting(lines: Iterable[str], count: int, share: str) -> Iterator[str]:
@@ -235,7 +234,7 @@ def _changed(run: RunData, previous: RunData, stage: str) -> list[tuple[str, str
         if now.get(gate) != before.get(gate)
     ]
     found.sort(key=lambda each: each[2] in PASSING)
-    return [(gate, status_words(old), status_words(new)) for gate, old, new in found]
+    return [(gate, words(old), words(new)) for gate, old, new in found]
 
 
 def _links(run: RunData, stage: str, address: Address) -> Iterator[str]:

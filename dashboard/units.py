@@ -62,6 +62,11 @@ def shown(value: float | int | None, unit: str, *, signed: bool = False) -> str:
     return _sign(value, signed) + _magnitude(abs(value), unit)
 
 
+def words(name: str) -> str:
+    """Return a name of the records as plain words: `not_applicable` is `not applicable`."""
+    return name.replace("_", " ")
+
+
 def _sign(value: float, signed: bool) -> str:
     if value < 0:
         return _MINUS

@@ -22,7 +22,7 @@ from dashboard.blocks import (
 )
 from dashboard.charts import CANDIDATE, INCUMBENT, TARGET, styled
 from dashboard.run_data import RunData, pointer
-from dashboard.units import NOTHING
+from dashboard.units import NOTHING, words
 from dashboard.views.artifacts_bundle import bundle, environment, pins, sources
 from dashboard.views.artifacts_calibration import calibration
 from dashboard.views.artifacts_cost import runtime, stages
@@ -34,7 +34,6 @@ from dashboard.views.lookup import (
     gate_number,
     gate_status,
     row_of,
-    words,
 )
 
 SIZE_GATE = "size.h5"

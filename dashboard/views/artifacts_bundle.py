@@ -7,9 +7,9 @@ from typing import Any
 
 from dashboard.blocks import Block, Cell, Column, Notice, Prose, Section, Table, Tone
 from dashboard.run_data import RunData, pointer
-from dashboard.units import NOTHING
+from dashboard.units import NOTHING, words
 from dashboard.views.artifacts_cost import BUILD
-from dashboard.views.lookup import GATES, absent, gate_links, gate_status, short, words
+from dashboard.views.lookup import GATES, absent, gate_links, gate_status, short
 
 BUNDLE_GATE = "artifacts.bundle"
 _STAGE = "default"

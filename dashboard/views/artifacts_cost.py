@@ -13,6 +13,7 @@ import pandas as pd
 from dashboard.blocks import Block, Cell, Chart, Column, Table
 from dashboard.charts import BAND, CANDIDATE, TARGET, styled
 from dashboard.run_data import RunData, pointer
+from dashboard.units import words
 from dashboard.views.lookup import (
     absent,
     compared,
@@ -20,7 +21,6 @@ from dashboard.views.lookup import (
     gate_number,
     gate_status,
     row_of,
-    words,
 )
 
 RUNTIME_GATE = "runtime.median"

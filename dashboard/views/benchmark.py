@@ -20,7 +20,7 @@ from dashboard.blocks import (
     Table,
 )
 from dashboard.run_data import RunData, pointer
-from dashboard.units import NOTHING
+from dashboard.units import NOTHING, words
 from dashboard.views.benchmark_distribution import distribution
 from dashboard.views.lookup import (
     Side,
@@ -33,7 +33,6 @@ from dashboard.views.lookup import (
     row_of,
     short,
     sides,
-    words,
     year,
 )
 from dashboard.views.microsim_charts import paired_bars

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from dashboard.blocks import Block, Cell, Chart, Column, Prose, Section, Table
 from dashboard.run_data import RunData
-from dashboard.views.lookup import POINTS, Side, difference, place_of, words
+from dashboard.units import words
+from dashboard.views.lookup import POINTS, Side, difference, place_of
 from dashboard.views.microsim_charts import CLASSES, classes_chart, paired_bars
 
 _POVERTY = {

@@ -10,8 +10,8 @@ import pandas as pd
 
 from dashboard.blocks import Block, Cell, Chart, Column, Link, Links, Notice, Page, Section, Table
 from dashboard.charts import CANDIDATE, INCUMBENT, styled
-from dashboard.run_data import RunData, pointer
-from dashboard.units import shown
+from dashboard.run_data import GATING_LOSS, RunData, pointer
+from dashboard.units import shown, words
 from dashboard.views.compare_facts import (
     AGAINST_INCUMBENT,
     OF_BENCHMARKS,
@@ -23,11 +23,10 @@ from dashboard.views.compare_facts import (
 )
 from dashboard.views.compare_gates import gates_section
 from dashboard.views.compare_targets import targets_section
-from dashboard.views.lookup import place_of, words
-from dashboard.views.target_filters import GATING
+from dashboard.views.lookup import place_of
 
 SLUG, TITLE = "compare", "Compare two runs"
-_LOSS = pointer("losses", GATING)
+_LOSS = pointer("losses", GATING_LOSS)
 _NOTHING: tuple[str, ...] = ()
 # label, record, place, unit, what the figure rests on
 _FIGURES: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (

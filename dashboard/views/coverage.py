@@ -23,10 +23,9 @@ from dashboard.blocks import (
     Table,
 )
 from dashboard.run_data import RunData
-from dashboard.units import NOTHING
+from dashboard.units import NOTHING, words
 from dashboard.views.coverage_left_out import left_out_sections
 from dashboard.views.empty import lacks_record_page
-from dashboard.views.lookup import words
 from dashboard.views.state_map import place_name
 from dashboard.views.target_filters import (
     PER_PAGE,

@@ -9,8 +9,9 @@ import pandas as pd
 
 from dashboard.blocks import Block, Cell, Column, Section, Table
 from dashboard.run_data import RunData, pointer
+from dashboard.units import words
 from dashboard.views.empty import lacking
-from dashboard.views.lookup import short, words
+from dashboard.views.lookup import short
 
 
 def left_out_sections(run: RunData, frame: pd.DataFrame) -> tuple[Section, ...]:

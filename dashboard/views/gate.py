@@ -23,6 +23,7 @@ from dashboard.blocks import (
     Tone,
 )
 from dashboard.run_data import RunData, pointer
+from dashboard.units import words
 from dashboard.views.empty import unjudged_page
 from dashboard.views.gate_charts import (
     sides_chart,
@@ -32,12 +33,12 @@ from dashboard.views.gate_charts import (
 from dashboard.views.gate_parts import HELD_OUT, parts_blocks, top_target
 from dashboard.views.gate_past import past_section
 from dashboard.views.gate_rule import rule_table
+from dashboard.views.lookup import gate_link
 from dashboard.views.verdicts import (
     PASSING,
     RESULTS,
     GateRow,
     gate_limit,
-    gate_link,
     gate_margin,
     gate_name,
     gate_noise,
@@ -48,7 +49,6 @@ from dashboard.views.verdicts import (
     group_title,
     other_stage,
     short,
-    status_words,
 )
 
 _SLUG = "gate"
@@ -147,8 +147,8 @@ def gate_page(run: RunData, gate: str, history: pd.DataFrame, *, stage: str) -> 
 
 def _finding(row: GateRow) -> Notice:
     """Return the status, the finding, and the next step where one is needed."""
-    words, gate = status_words(row.status), row.gate
-    stands = f"{words}, and this blocks it" if row.blocks else words
+    status, gate = words(row.status), row.gate
+    stands = f"{status}, and this blocks it" if row.blocks else status
     said = f"Stage {row.stage}: {stands}. {gate['message']}."
     needed = row.status not in PASSING and gate["remedy"] != "none needed"
     remedy = f" What to do: {gate['remedy']}." if needed else ""

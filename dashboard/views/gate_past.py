@@ -9,10 +9,10 @@ import pandas as pd
 
 from dashboard.blocks import Cell, Column, Link, Prose, Section, Source, Status, Table
 from dashboard.run_data import RunData, pointer
-from dashboard.units import shown
+from dashboard.units import shown, words
 from dashboard.views.gate_charts import past_chart
 from dashboard.views.published import rows_of, text_of
-from dashboard.views.verdicts import RESULTS, GateRow, status_words
+from dashboard.views.verdicts import RESULTS, GateRow
 
 PAST = 100
 
@@ -53,7 +53,7 @@ def _past_line(each: Mapping[str, Any], row: GateRow, run: RunData) -> tuple[Cel
     return (
         Cell(text_of(each["run_id"]), link=link, note="this run" if key == run.key else ""),
         Cell(text_of(each["judged_at"])),
-        Cell(status_words(status), status=cast("Status", status) if status else None),
+        Cell(words(status), status=cast("Status", status) if status else None),
         indexed(each["value"], unit, Source(key, RESULTS, f"{at}/value")),
         indexed(
             each[f"limit_{row.stage}"],

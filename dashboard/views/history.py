@@ -11,6 +11,7 @@ import pandas as pd
 
 from dashboard.blocks import Block, Cell, Chart, Column, Link, Notice, Page, Section, Source, Table
 from dashboard.charts import CANDIDATE, INCUMBENT, styled
+from dashboard.run_data import GATING_LOSS
 from dashboard.units import shown
 from dashboard.views.empty import no_run_of, no_run_page
 from dashboard.views.gate_charts import IN_ORDER, SLANTED
@@ -20,7 +21,7 @@ from dashboard.views.verdicts import listed_verdict
 
 SHOWN = 200
 _SLUG = "history"
-_BROAD = "/losses/broad_relative_v1"
+_BROAD = f"/losses/{GATING_LOSS}"
 _SIDES = ("candidate", "incumbent")
 _COLOURS = {"candidate": CANDIDATE, "incumbent": INCUMBENT}
 _SHAPES = {"candidate": "circle", "incumbent": "square"}

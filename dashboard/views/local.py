@@ -17,11 +17,10 @@ from dashboard.blocks import (
     Section,
     Table,
 )
-from dashboard.run_data import RunData, pointer
+from dashboard.run_data import GATING_LOSS, RunData, pointer
 from dashboard.units import NOTHING
 from dashboard.views.local_gates import local_gates
 from dashboard.views.local_pairs import (
-    BROAD,
     INCUMBENTS,
     OBJECTIVE,
     PRODUCTS,
@@ -159,10 +158,10 @@ def _matrix(pairs: Sequence[Pair]) -> Table:
     for pair in pairs:
         run = pair.run
         sides = (
-            loss_sides(run, BROAD),
+            loss_sides(run, GATING_LOSS),
             local_sides(run),
             loss_sides(run, OBJECTIVE),
-            loss_sides(run, BROAD, "held_out"),
+            loss_sides(run, GATING_LOSS, "held_out"),
         )
         ratio = run.cell("runtime", "/median_ratio", "ratio") if run else Cell(NOTHING)
         rows.append(

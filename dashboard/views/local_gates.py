@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 
 from dashboard.blocks import Cell, Column, Table
-from dashboard.run_data import RunData
-from dashboard.units import NOTHING
+from dashboard.run_data import GATING_LOSS, RunData
+from dashboard.units import NOTHING, words
 from dashboard.views.local_pairs import (
-    BROAD,
     INCUMBENTS,
     OBJECTIVE,
     PRODUCTS,
@@ -18,7 +17,6 @@ from dashboard.views.local_pairs import (
     loss_sides,
     unknown_pins,
 )
-from dashboard.views.lookup import words
 
 Row = tuple[Cell, ...]
 _FAST = "mp-local-fast"
@@ -48,8 +46,8 @@ def local_gates(pairs: Sequence[Pair]) -> Table:
     rows: list[Row] = [
         *_pinned(pairs),
         *_losses(pairs, _CLAUSES[1], OBJECTIVE),
-        *_losses(pairs, _CLAUSES[2], BROAD),
-        *_losses(pairs, _CLAUSES[3], BROAD, "held_out"),
+        *_losses(pairs, _CLAUSES[2], GATING_LOSS),
+        *_losses(pairs, _CLAUSES[3], GATING_LOSS, "held_out"),
         *_groups(pairs),
         *_runtime(pairs),
         *_rebuild(pairs),

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dashboard.blocks import Cell
-from dashboard.run_data import RunData, pointer
-from dashboard.units import NOTHING
-from dashboard.views.lookup import difference, words
+from dashboard.run_data import GATING_LOSS, RunData, pointer
+from dashboard.units import NOTHING, words
+from dashboard.views.lookup import difference
 
 PRODUCTS = ("mp-local-rich", "mp-local-fast")
 INCUMBENTS = {"pe-local-small-l0": "PE small-L0", "pe-local-big-l0": "PE big-L0"}
-BROAD = "broad_relative_v1"
 OBJECTIVE = "pe_local_relative_v1"
 LEVELS = {
     "state": "states",
@@ -82,7 +81,7 @@ def loss_sides(run: RunData | None, loss: str, part: str = "") -> Sides:
 
 def local_places(run: RunData) -> dict[str, str]:
     """Return the geographies below the nation that the gating loss has rows of: id to level."""
-    kept = run.get("loss", pointer("losses", BROAD, "by_geography")) or {}
+    kept = run.get("loss", pointer("losses", GATING_LOSS, "by_geography")) or {}
     levels = {
         each["geography_id"]: each["geography_level"] for each in run.get("loss", "/targets") or ()
     }
@@ -97,7 +96,9 @@ def local_sides(run: RunData | None, level: str = "") -> Sides:
     if run is None:
         return _NONE
     places = [each for each, at in local_places(run).items() if level in ("", at)]
-    parts = [run.get("loss", pointer("losses", BROAD, "by_geography", each)) for each in places]
+    parts = [
+        run.get("loss", pointer("losses", GATING_LOSS, "by_geography", each)) for each in places
+    ]
     rows = sum(part["targets"] for part in parts)
     if not rows:
         return _NONE
@@ -112,12 +113,12 @@ def local_sides(run: RunData | None, level: str = "") -> Sides:
 
 def measures(run: RunData | None) -> Iterator[tuple[str, Sides]]:
     """Yield every loss that the plan compares local products by, with both sides."""
-    yield "Broad loss", loss_sides(run, BROAD)
+    yield "Broad loss", loss_sides(run, GATING_LOSS)
     yield "Local loss, all places below the nation", local_sides(run)
     for level, label in LEVELS.items():
         yield f"Local loss, {label}", local_sides(run, level)
     yield "PE's own objective", loss_sides(run, OBJECTIVE)
-    yield "Held-out loss", loss_sides(run, BROAD, "held_out")
+    yield "Held-out loss", loss_sides(run, GATING_LOSS, "held_out")
 
 
 def lead_of(run: RunData | None, sides: Sides) -> Cell:

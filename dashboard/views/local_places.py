@@ -10,9 +10,9 @@ import pandas as pd
 
 from dashboard.blocks import Cell, Chart, Column, Section, Table
 from dashboard.charts import BETTER, WORSE, styled
-from dashboard.run_data import RunData, pointer
-from dashboard.views.local_pairs import BROAD, Pair, local_places
-from dashboard.views.lookup import words
+from dashboard.run_data import GATING_LOSS, RunData, pointer
+from dashboard.units import words
+from dashboard.views.local_pairs import Pair, local_places
 from dashboard.views.state_map import place_name, state_chart
 
 _SHOWN = 20
@@ -26,7 +26,7 @@ def places(pairs: Sequence[Pair]) -> Iterator[Section]:
             continue
         chart, whole = _by_place(pair.run)
         folded = Section("Every place below the nation", (whole,), open=False)
-        blocks = (state_chart(pair.run, BROAD), chart, folded)
+        blocks = (state_chart(pair.run, GATING_LOSS), chart, folded)
         yield Section(f"By place: {pair.title}", blocks, open=first)
         first = False
 
@@ -34,7 +34,7 @@ def places(pairs: Sequence[Pair]) -> Iterator[Section]:
 def _by_place(run: RunData) -> tuple[Chart, Table]:
     """Return the places that part the files most, as bars, and all places as a table."""
     levels = local_places(run)
-    parts: Mapping[str, Any] = run.get("loss", pointer("losses", BROAD, "by_geography"))
+    parts: Mapping[str, Any] = run.get("loss", pointer("losses", GATING_LOSS, "by_geography"))
     order = sorted(levels, key=lambda place: (-abs(parts[place]["delta"]), place))
     rows = tuple(_place_row(run, place, levels[place]) for place in order)
     columns = (
@@ -76,7 +76,7 @@ def _by_place(run: RunData) -> tuple[Chart, Table]:
 
 
 def _place_row(run: RunData, place: str, level: str) -> tuple[Cell, ...]:
-    at = ("losses", BROAD, "by_geography", place)
+    at = ("losses", GATING_LOSS, "by_geography", place)
     return (
         Cell(place_name(place), note=place),
         Cell(words(level)),

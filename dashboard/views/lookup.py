@@ -8,7 +8,7 @@ from typing import Any
 
 from dashboard.blocks import Cell, Column, Link, Links, Notice, Table
 from dashboard.run_data import RunData, pointer
-from dashboard.units import NOTHING
+from dashboard.units import NOTHING, words
 
 GATES = "gate_results"
 SIDE_RECORDS = {"evidence": "Candidate", "incumbent_evidence": "Incumbent"}
@@ -128,11 +128,6 @@ def year(cell: Cell) -> Cell:
 def short(cell: Cell, length: int = 12) -> Cell:
     """Return the cell of a hash with its first digits as text and all of it in small print."""
     return cell if cell.raw is None else replace(cell, text=cell.text[:length], note=cell.text)
-
-
-def words(name: str) -> str:
-    """Return a name of the records as plain words: `not_itemised` is `not itemised`."""
-    return name.replace("_", " ")
 
 
 def compared(title: str, rows: Iterable[tuple[Cell, ...]], *, note: str = "") -> Table:

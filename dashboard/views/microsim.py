@@ -19,6 +19,7 @@ from dashboard.blocks import (
     Table,
 )
 from dashboard.run_data import RunData, pointer
+from dashboard.units import words
 from dashboard.views.benchmark import benchmark_page
 from dashboard.views.lookup import (
     GATES,
@@ -31,7 +32,6 @@ from dashboard.views.lookup import (
     gate_status,
     row_of,
     sides,
-    words,
     year,
 )
 from dashboard.views.microsim_charts import tolerance_chart

@@ -18,7 +18,8 @@ from dashboard.blocks import (
     Tone,
 )
 from dashboard.run_data import RunData, pointer
-from dashboard.views.lookup import GATES, absent, gate_at, gate_links, gate_status, words
+from dashboard.units import words
+from dashboard.views.lookup import GATES, absent, gate_at, gate_links, gate_status
 
 EXTERNAL_GATE = "benchmark.tara-watson.external"
 SECOND_ENGINE_GATE = "cross.taxcalc"

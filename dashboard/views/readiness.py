@@ -24,9 +24,11 @@ from dashboard.blocks import (
     Section,
     Table,
 )
-from dashboard.run_data import RunData
+from dashboard.run_data import GATING_LOSS, RunData
 from dashboard.run_data import pointer as json_pointer
+from dashboard.units import words
 from dashboard.views.empty import JUDGE, unjudged_page
+from dashboard.views.lookup import gate_link
 from dashboard.views.published import (
     broken_runs,
     pointer_history,
@@ -44,7 +46,6 @@ from dashboard.views.verdicts import (
     GateRow,
     by_group,
     gate_limit,
-    gate_link,
     gate_margin,
     gate_name,
     gate_noise,
@@ -54,12 +55,10 @@ from dashboard.views.verdicts import (
     other_stage,
     past_limit,
     short,
-    status_words,
     verdict_notice,
     worst_first,
 )
 
-BROAD = "broad_relative_v1"  # the loss that gates, as in the policy
 _DECISIONS = {
     "release_track": "release track",
     "another_modelling_iteration": "another modelling iteration",
@@ -163,7 +162,8 @@ def _digest(run: RunData, side: str) -> Cell:
 
 def _figures(run: RunData) -> Figures:
     """Return the headline figures, each beside what it is held against."""
-    broad, held = json_pointer("losses", BROAD), json_pointer("losses", BROAD, "held_out")
+    broad = json_pointer("losses", GATING_LOSS)
+    held = json_pointer("losses", GATING_LOSS, "held_out")
     return Figures(
         (
             _against_incumbent(run, "Broad loss", "loss", broad),
@@ -229,7 +229,7 @@ def _reasons(run: RunData) -> Iterator[Block]:
 def _reason(run: RunData, place: int, reason: Mapping[str, Any]) -> tuple[Cell, ...]:
     at = json_pointer("decision", "reasons", place)
     stage = str(run.get(RESULTS, "/decision/stage"))
-    status = Cell(status_words(reason["status"]))
+    status = Cell(words(reason["status"]))
     link = gate_link(run, reason["gate"], stage)
     return (
         run.cell(RESULTS, f"{at}/gate", link=link),

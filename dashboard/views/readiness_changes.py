@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from dashboard.blocks import Block, Cell, Column, Link, Links, Notice, Prose, Section, Status, Table
 from dashboard.run_data import RunData
+from dashboard.units import words
 from dashboard.views.verdicts import (
     CLAUSES,
     PASSING,
@@ -20,7 +21,6 @@ from dashboard.views.verdicts import (
     gate_status,
     gate_value,
     left_to_limit,
-    status_words,
 )
 
 SHOWN = 10
@@ -38,7 +38,7 @@ def clause_table(run: RunData, stage: str, rows: list[GateRow]) -> Table:
     columns = (
         Column("Clause of the plan"),
         Column(f"Stage {stage}"),
-        *(Column(status_words(each), numeric=True) for each in _COUNTED),
+        *(Column(words(each), numeric=True) for each in _COUNTED),
     )
     names = (*CLAUSES, BEYOND)
     by_clause = {
@@ -65,7 +65,7 @@ def _stands(rows: list[GateRow]) -> Cell:
         return Cell(said, status=None if rows else "unmeasured")
     order: tuple[Status, ...] = ("error", "fail", "unmeasured", "waived", "pass", "not_applicable")
     worst = next(each for each in order if each in found)
-    return Cell(status_words(worst), status=worst)
+    return Cell(words(worst), status=worst)
 
 
 def near_misses(run: RunData, rows: list[GateRow]) -> Section:

@@ -23,13 +23,12 @@ from dashboard.blocks import (
     Table,
 )
 from dashboard.charts import CANDIDATE, INCUMBENT, TARGET, styled
-from dashboard.run_data import RunData, pointer
-from dashboard.units import NOTHING, shown
+from dashboard.run_data import GATING_LOSS, RunData, pointer
+from dashboard.units import NOTHING, shown, words
 from dashboard.views.empty import lacks_record_page
-from dashboard.views.lookup import gate_at, short, words
+from dashboard.views.lookup import gate_at, short
 from dashboard.views.state_map import place_name
 from dashboard.views.target_filters import (
-    GATING,
     ROLES,
     id_cell,
     target_cell,
@@ -202,7 +201,7 @@ def _gates(run: RunData, row: dict[str, Any], place: int) -> Table:
 def _entered(run: RunData, row: dict[str, Any], place: int) -> Iterator[tuple[str, str, Cell]]:
     """Yield each gate that is judged on the target, how, and its part of that gate's difference."""
     name, loss = row["target_id"], run.records["loss"]
-    if name not in (run.get("loss", pointer("losses", GATING, "dropped")) or []):
+    if name not in (run.get("loss", pointer("losses", GATING_LOSS, "dropped")) or []):
         part = target_cell(run, place, "contribution", signed=True, unit="loss")
         yield "loss.broad", "one of all compared targets", part
     if row["role"] == "held_out":

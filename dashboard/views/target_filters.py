@@ -14,7 +14,6 @@ from dashboard.units import NOTHING
 from dashboard.views.state_map import state_of
 
 # The loss that the release gates judge by; `contribution` of a target is a part of its difference.
-GATING = "broad_relative_v1"
 PER_PAGE = 50
 NATIONAL = "US"
 COLUMNS = (

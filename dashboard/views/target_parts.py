@@ -10,10 +10,10 @@ import pandas as pd
 
 from dashboard.blocks import Block, Cell, Chart, Column, Link, Section, Table
 from dashboard.charts import CANDIDATE, INCUMBENT, styled
-from dashboard.run_data import RunData, pointer
+from dashboard.run_data import GATING_LOSS, RunData, pointer
 from dashboard.units import NOTHING, shown
 from dashboard.views.state_map import state_chart
-from dashboard.views.target_filters import GATING, id_cell, target_cell, word_cell
+from dashboard.views.target_filters import id_cell, target_cell, word_cell
 
 _BARS = 20
 _SIDES = {"lower": "lower loss", "higher": "higher loss"}
@@ -25,7 +25,7 @@ def part_sections(run: RunData, frame: pd.DataFrame) -> tuple[Section, ...]:
         Section("Top wins and losses by target", _top_tables(run, frame)),
         Section("By source family", (_part_chart(run, frame, "source", "by_source"),)),
         Section("By family", (_part_chart(run, frame, "family", "by_family"),)),
-        Section("By state", (state_chart(run, GATING),)),
+        Section("By state", (state_chart(run, GATING_LOSS),)),
     )
 
 
@@ -60,7 +60,7 @@ def _top_table(run: RunData, places: Mapping[str, int], field: str, title: str) 
 
 def _part_chart(run: RunData, frame: pd.DataFrame, column: str, field: str) -> Chart:
     """Return diverging bars of a loss's parts by one key, with the table of all of them."""
-    parts: Mapping[str, Any] = run.get("loss", pointer("losses", GATING, field)) or {}
+    parts: Mapping[str, Any] = run.get("loss", pointer("losses", GATING_LOSS, field)) or {}
     names = sorted(parts, key=lambda name: (-parts[name]["delta"], name))
     title = f"Part of the loss difference by {'source family' if column == 'source' else column}"
     return Chart(
@@ -101,7 +101,7 @@ def _part_rows(
 def _part_row(
     run: RunData, rows: pd.DataFrame, column: str, field: str, name: str
 ) -> tuple[Cell, ...]:
-    at = ("losses", GATING, field, name)
+    at = ("losses", GATING_LOSS, field, name)
     link = Link("targets", {"run": run.key, column: name}, name) if name else None
     won, lost = (int((rows["winner"] == side).sum()) for side in ("candidate", "incumbent"))
     return (
@@ -134,7 +134,7 @@ def _total(run: RunData) -> tuple[Cell, ...]:
         run.cell("loss", "/losses_count"),
         dash,
         dash,
-        run.cell("loss", pointer("losses", GATING, "delta"), "loss", signed=True),
+        run.cell("loss", pointer("losses", GATING_LOSS, "delta"), "loss", signed=True),
         dash,
         dash,
     )

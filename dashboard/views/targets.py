@@ -22,13 +22,12 @@ from dashboard.blocks import (
     Section,
     Table,
 )
-from dashboard.run_data import RunData, pointer
+from dashboard.run_data import GATING_LOSS, RunData, pointer
 from dashboard.units import NOTHING, shown
 from dashboard.views.empty import lacks_record_page
 from dashboard.views.state_map import place_name
 from dashboard.views.target import target_page
 from dashboard.views.target_filters import (
-    GATING,
     NATIONAL,
     ROLES,
     TargetFilters,
@@ -74,7 +73,7 @@ def targets_page(run: RunData, filters: TargetFilters) -> Page:
 
 def _headline(run: RunData) -> Iterator[Block]:
     yield from _notices(run)
-    loss = pointer("losses", GATING)
+    loss = pointer("losses", GATING_LOSS)
     yield Figures(
         (
             _figure(run, "Broad loss", f"{loss}/candidate", f"{loss}/incumbent", "loss"),
@@ -102,7 +101,7 @@ def _figure(run: RunData, label: str, ours: str, theirs: str, unit: str) -> Figu
 
 
 def _measures(run: RunData) -> Table:
-    loss = pointer("losses", GATING)
+    loss = pointer("losses", GATING_LOSS)
     rows = [
         _measure(run, "Broad loss", loss, "loss"),
         _measure(run, "Held-out loss", f"{loss}/held_out", "loss"),
@@ -140,7 +139,7 @@ def _measure(run: RunData, label: str, at: str, unit: str) -> tuple[Cell, ...]:
 
 def _notices(run: RunData) -> Iterator[Notice]:
     """Yield what puts the headline into proportion."""
-    loss = run.get("loss", pointer("losses", GATING)) or {}
+    loss = run.get("loss", pointer("losses", GATING_LOSS)) or {}
     wins, losses = run.get("loss", "/wins"), run.get("loss", "/losses_count")
     if run.get("loss", "/headline_agrees") is False:
         better = "lower" if loss["delta"] < 0 else "higher"

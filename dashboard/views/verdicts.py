@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dashboard.blocks import Cell, Link, Notice, Status, Tone
+from dashboard.blocks import Cell, Notice, Status, Tone
 from dashboard.run_data import RunData, pointer
+from dashboard.units import words
+from dashboard.views.lookup import gate_link
 
 RESULTS = "gate_results"
 STAGES = ("default", "beta")
@@ -120,11 +122,6 @@ def clause_of(gate: Mapping[str, Any]) -> str:
     return found.group(1).strip() if found and found.group(1).strip() in CLAUSES else ""
 
 
-def gate_link(run: RunData, gate: str, stage: str, text: str = "") -> Link:
-    """Return the link to the page of one gate."""
-    return Link("gate", {"run": run.key, "gate": gate, "stage": stage}, text or gate)
-
-
 def gate_value(run: RunData, row: GateRow) -> Cell:
     """Return the measured value; a difference of errors has its sign."""
     at = pointer("gates", row.place, "value")
@@ -146,7 +143,7 @@ def gate_margin(run: RunData, row: GateRow) -> Cell:
 def gate_status(run: RunData, row: GateRow) -> Cell:
     """Return the status of the stage, in words and as a mark."""
     cell = run.cell(RESULTS, pointer("gates", row.place, "stages", row.stage, "status"))
-    return replace(cell, text=status_words(row.status), status=row.status)
+    return replace(cell, text=words(row.status), status=row.status)
 
 
 def gate_name(run: RunData, row: GateRow) -> Cell:
@@ -159,11 +156,6 @@ def gate_noise(row: GateRow) -> Cell:
     """Return whether the difference is inside two standard errors, in words."""
     words = {True: "within noise", False: "beyond noise", None: "noise not measured"}
     return Cell(words[row.gate["within_noise"]])
-
-
-def status_words(status: str) -> str:
-    """Return a status as it is read."""
-    return status.replace("_", " ")
 
 
 def short(cell: Cell) -> Cell:

@@ -10,14 +10,14 @@ import pytest
 from compared_targets import column, loss_of, run_of, some_targets
 
 from dashboard.blocks import Chart, Table
+from dashboard.run_data import GATING_LOSS
 from dashboard.views.state_map import STATES, place_name, state_chart, state_of
-from dashboard.views.target_filters import GATING
 
 TARGETS = some_targets(400)
 
 
 def shown(loss: dict[str, Any]) -> Chart:
-    return state_chart(run_of(loss), GATING)
+    return state_chart(run_of(loss), GATING_LOSS)
 
 
 def tiles(chart: Chart) -> dict[str, dict[str, Any]]:
@@ -65,7 +65,7 @@ def test_parts_by_place_add_up_to_the_loss_difference() -> None:
     parts = by_place(shown(loss).table)
     assert {"United States", "All places", *(each.name for each in STATES.values())} == set(parts)
     whole = parts.pop("All places").raw
-    assert whole == loss["losses"][GATING]["delta"]
+    assert whole == loss["losses"][GATING_LOSS]["delta"]
     assert abs(math.fsum(cell.raw for cell in parts.values()) - whole) < 1e-9
 
 
@@ -109,7 +109,7 @@ def test_districts_are_summed_into_their_state_by_a_rule() -> None:
         )
     loss = loss_of(moved)
     cell = by_place(shown(loss).table)["Ohio"]
-    parts = loss["losses"][GATING]["by_geography"]
+    parts = loss["losses"][GATING_LOSS]["by_geography"]
     expected = math.fsum(parts[key]["delta"] for key in parts if key.startswith("390"))
     assert len(ohio) > 1
     assert cell.raw == pytest.approx(expected, abs=1e-15)
@@ -121,6 +121,6 @@ def test_places_outside_the_states_stand_by_themselves() -> None:
     moved = list(TARGETS)
     moved[1] = replace(moved[1], geography_id="72")
     loss = loss_of(moved)
-    parts, held = by_place(shown(loss).table), loss["losses"][GATING]["by_geography"]
+    parts, held = by_place(shown(loss).table), loss["losses"][GATING_LOSS]["by_geography"]
     assert parts["72"].raw == held["72"]["delta"]
     assert parts["United States"].raw == held["US"]["delta"]

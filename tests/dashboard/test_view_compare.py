@@ -20,10 +20,9 @@ from compared_targets import (
 )
 
 from dashboard.blocks import Chart, Download, Page, Section
-from dashboard.run_data import RunData
+from dashboard.run_data import GATING_LOSS, RunData
 from dashboard.views.compare import compare_page
 from dashboard.views.compare_facts import NOT_COMPARABLE
-from dashboard.views.target_filters import GATING
 
 
 def page(a: RunData = RUN_A, b: RunData = RUN_B, **asked: Any) -> Page:
@@ -46,7 +45,7 @@ def test_comparable_runs_are_told_and_subtracted() -> None:
     assert notices(shown, "warning") == []
     assert {cell.text for cell in column(table(shown, "Can the two"), "Same?")} == {"same"}
     loss = row(shown, "Headline figures", "Broad loss")
-    values = [each["losses"][GATING]["candidate"] for each in (FIRST, SECOND)]
+    values = [each["losses"][GATING_LOSS]["candidate"] for each in (FIRST, SECOND)]
     assert [cell.raw for cell in loss[1:]] == [*values, values[1] - values[0]]
     assert row(shown, "Headline figures", "Effective sample size")[3].raw == 1000
     assert (
@@ -211,7 +210,9 @@ def test_families_are_shown_with_the_table_behind_the_chart() -> None:
     data = max(chart.chart.to_dict()["datasets"].values(), key=len)
     assert len(data) == 14
     cells = row(page(), "Mean error by family", "family2")
-    held = [each["losses"][GATING]["by_family"]["family2"]["candidate"] for each in (FIRST, SECOND)]
+    held = [
+        each["losses"][GATING_LOSS]["by_family"]["family2"]["candidate"] for each in (FIRST, SECOND)
+    ]
     assert [cell.raw for cell in cells[1:3]] == held
     assert cells[3].raw == held[1] - held[0]
 

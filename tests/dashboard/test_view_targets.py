@@ -28,8 +28,8 @@ from compared_targets import (
 )
 
 from dashboard.blocks import Chart, Download, Notice, Page, Prose, Section
-from dashboard.run_data import RunData
-from dashboard.views.target_filters import GATING, filtered, target_frame
+from dashboard.run_data import GATING_LOSS, RunData
+from dashboard.views.target_filters import filtered, target_frame
 from dashboard.views.targets import TargetFilters, target_options, target_page, targets_page
 
 
@@ -60,11 +60,13 @@ def test_every_number_has_a_source_that_holds_it_or_a_rule() -> None:
 
 def test_headline_figures_are_the_records() -> None:
     shown = page()
-    assert figure(shown, "Broad loss").raw == LOSS["losses"][GATING]["candidate"]
+    assert figure(shown, "Broad loss").raw == LOSS["losses"][GATING_LOSS]["candidate"]
     assert figure(shown, "Targets won").raw == LOSS["wins"]
-    assert figure(shown, "Held-out loss").raw == LOSS["losses"][GATING]["held_out"]["candidate"]
+    assert (
+        figure(shown, "Held-out loss").raw == LOSS["losses"][GATING_LOSS]["held_out"]["candidate"]
+    )
     difference = column(table(shown, "Candidate against"), "Difference")
-    assert difference[0].raw == LOSS["losses"][GATING]["delta"]
+    assert difference[0].raw == LOSS["losses"][GATING_LOSS]["delta"]
     median = LOSS["median_error"]
     assert difference[3].raw == 100 * (median["candidate"] - median["incumbent"])
     assert difference[3].text.endswith("percentage points")
@@ -84,19 +86,19 @@ def test_ten_rows_that_carry_most_of_the_loss_are_told_by_side() -> None:
 
 
 def test_worse_on_held_out_but_better_overall_is_told() -> None:
-    loss = LOSS["losses"][GATING]
+    loss = LOSS["losses"][GATING_LOSS]
     held = {**loss["held_out"], "delta": 0.1}
     better = {**loss, "delta": -0.1, "held_out": held}
-    assert "held-out" in notices(page(changed(losses={GATING: better})), "bad")[0]
+    assert "held-out" in notices(page(changed(losses={GATING_LOSS: better})), "bad")[0]
     worse = {**better, "delta": 0.05}
-    assert notices(page(changed(losses={GATING: worse})), "bad") == []
+    assert notices(page(changed(losses={GATING_LOSS: worse})), "bad") == []
 
 
 @pytest.mark.parametrize("key", ["source family", "family"])
 def test_parts_add_up_and_name_their_largest_targets(key: str) -> None:
     shown = table(page(), f"Part of the loss difference by {key}")
     *parts, whole = column(shown, "Part of the loss difference")
-    assert whole.raw == LOSS["losses"][GATING]["delta"]
+    assert whole.raw == LOSS["losses"][GATING_LOSS]["delta"]
     assert abs(math.fsum(cell.raw for cell in parts) - whole.raw) < 1e-9
     assert [cell.raw for cell in parts] == sorted((cell.raw for cell in parts), reverse=True)
     for label, total in (("Targets", 230), ("Won", LOSS["wins"]), ("Lost", LOSS["losses_count"])):
