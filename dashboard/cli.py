@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from dashboard.console import DEFAULT_ROOT, reported
 from dashboard.errors import DashboardError
@@ -89,15 +87,8 @@ def _hand_on(context: typer.Context, name: str) -> None:
 
 
 def _update(roots: list[Path], index: Path) -> None:
-    """Bring the index up to date and say what it holds; progress is shown on a terminal."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("Reading runs")
-        report = _module("dashboard.indexing").update_index(
-            roots,
-            index,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+    """Bring the index up to date and say what it holds."""
+    report = _module("dashboard.index_cli").updated(roots, index)
     typer.echo(
         f"index    {report.runs} runs ({report.broken} broken), {report.added + report.changed} "
         f"read in {report.seconds:.1f} s"

@@ -15,11 +15,10 @@ import streamlit as st
 from dashboard import session
 from dashboard.blocks import Block, Chart, Download, Link, Notice, Page, Prose, Section
 from dashboard.escaping import csv_text
-from dashboard.html import is_html, render_blocks, render_title
+from dashboard.html import NUMBERS, is_html, render_blocks, render_title
 from dashboard.run_data import RunData
 
 HERE = Path(__file__).parent
-NUMBERS = "The numbers behind this chart"
 _TOP = 2
 # only the width is fitted: else long labels of an axis take the height from what is drawn
 _AUTOSIZE = alt.AutoSizeParams(type="fit-x", contains="padding")

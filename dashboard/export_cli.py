@@ -15,7 +15,7 @@ from dashboard.errors import DashboardError
 from dashboard.escaping import visible
 from dashboard.export import Exported, export_site
 from dashboard.index import Index, default_db
-from dashboard.indexing import update_index
+from dashboard.index_cli import updated
 from dashboard.views.verdicts import STAGES
 
 
@@ -56,7 +56,7 @@ def _exported(out: Path, roots: list[Path], run: str | None, product: str, stage
             remedy=f"use one of: {', '.join(STAGES)}",
         )
     database = default_db()
-    update_index(roots, database)
+    updated(roots, database)
     return export_site(Index.open(database), out, run=run, product=product, stage=stage)
 
 

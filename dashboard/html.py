@@ -34,6 +34,7 @@ from dashboard.escaping import escaped
 from dashboard.units import words
 
 Address = Callable[[Link], str | None]
+NUMBERS = "The numbers behind this chart"
 _STATUS_ORDER = ("fail", "error", "unmeasured", "waived", "pass", "not_applicable")
 _TONE_MARKS = {"info": "i", "good": "\u2714", "warning": "!", "bad": "\u2718", "empty": "\u2013"}
 _LEAST_HEADING, _LAST_HEADING = 2, 6
@@ -280,7 +281,7 @@ def _chart(chart: Chart, drawing: _Drawing) -> str:
     return (
         f"<figure><figcaption>{said}</figcaption>"
         f'<div class="scroll" tabindex="0">{drawing.chart(chart)}</div>'
-        f"<details><summary>The numbers behind this chart</summary>{table}</details></figure>"
+        f"<details><summary>{NUMBERS}</summary>{table}</details></figure>"
     )
 
 

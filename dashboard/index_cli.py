@@ -44,7 +44,7 @@ def index(
     """
     with reported(as_json):
         file = db or default_db()
-        report = _updated(root or [DEFAULT_ROOT], file, rebuild)
+        report = updated(root or [DEFAULT_ROOT], file, rebuild=rebuild)
         held = Index.open(file)
         runs, problems = held.runs(), held.pointer_problems()
         held.close()
@@ -58,8 +58,10 @@ def index(
     console.print(last_line(report), markup=False, soft_wrap=True)
 
 
-def _updated(roots: list[Path], db: Path, rebuild: bool) -> IndexReport:
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+def updated(roots: list[Path], db: Path, *, rebuild: bool = False) -> IndexReport:
+    """Bring an index up to date, with a progress bar on a terminal; raises as `update_index`."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("Reading runs", total=None)
         return update_index(
             roots,
