@@ -75,6 +75,7 @@ def test_every_frozen_file_is_a_valid_record_and_pinned() -> None:
         assert variable_table(version)
 
 
+@pytest.mark.alone
 def test_the_table_is_read_in_less_than_150_ms() -> None:
     forget_metadata()
     started = time.perf_counter()
