@@ -93,7 +93,7 @@ def test_figures_that_are_not_finite_are_refused() -> None:
 
 
 @given(seed=st.integers(0, 10**6), households=st.integers(1, 30))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_every_list_adds_up_to_its_delta(seed: int, households: int) -> None:
     found = result_of(arms(seed, households))
     lists = [(found["contributors"], tuple(found["delta"]))]

@@ -15,7 +15,7 @@ from benchmarks.report_groups import DECILE_GROUPS
 from tests.benchmarks.report_fakes import arms, report_of
 
 SEEDS = given(seed=st.integers(0, 10**6), households=st.integers(1, 25))
-SOME = settings(max_examples=20, deadline=None)
+SOME = settings(max_examples=20)
 AGES = {"all": (0, 200), "child": (0, 18), "adult": (18, 65), "senior": (65, 200)}
 
 

@@ -234,7 +234,7 @@ def test_a_missing_edge_to_an_input_gives_a_wrong_array(
     assert differing(recomputed({}, columns, damage)[0], full(columns=columns))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.permutations(REQUESTS), st.sampled_from(sorted(set(leaves()) - IDLE)))
 def test_the_order_of_evaluation_changes_no_result(
     requests: list[tuple[str, str]], path: str

@@ -41,7 +41,7 @@ def close(found: np.ndarray, wanted: np.ndarray, size: np.ndarray) -> bool:
     return bool((np.abs(found - wanted) <= 1e-9 * (1 + size)).all())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(matrix=MATRIX, weights=WEIGHTS, fixed=MASK, rest=WEIGHTS)
 def test_a_rest_that_meets_the_residual_meets_the_full_target(
     matrix: np.ndarray, weights: np.ndarray, fixed: np.ndarray, rest: np.ndarray
@@ -57,7 +57,7 @@ def test_a_rest_that_meets_the_residual_meets_the_full_target(
     assert close(reached[kept], found.values[kept], size[kept])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(matrix=MATRIX, weights=WEIGHTS, fixed=MASK, rest=WEIGHTS, values=arrays(float, TARGETS))
 def test_fixed_weights_never_move(
     matrix: np.ndarray,
@@ -74,7 +74,7 @@ def test_fixed_weights_never_move(
     assert weights.tolist() == before.tolist()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(matrix=MATRIX, weights=WEIGHTS, fixed=MASK, values=arrays(float, TARGETS, elements=AMOUNT))
 def test_no_residual_turns_its_sign_and_every_turn_is_recorded(
     matrix: np.ndarray, weights: np.ndarray, fixed: np.ndarray, values: np.ndarray

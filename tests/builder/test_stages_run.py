@@ -68,7 +68,7 @@ def test_a_package_version_is_part_of_every_key(tmp_path: Path) -> None:
     assert _ran(tmp_path, chain(log), log, versions=versions) == CHAIN
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_in_any_graph_exactly_the_changed_stage_and_its_followers_rerun(
     data: st.DataObject,
