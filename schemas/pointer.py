@@ -46,10 +46,11 @@ def pointer_path(root: Path, product: str) -> Path:
 def read_pointer(root: Path, product: str) -> dict[str, Any] | None:
     """Return the pointer record of a product; None where nothing was pointed at yet.
 
-    Raises PointerError if it is no plain file, invalid, of another product, or was edited.
+    Raises PointerError if it cannot be read, is no plain file, invalid, of another product, or was
+    edited.
     """
     path = pointer_path(root, product)
-    if not os.path.lexists(path):
+    if not _lies(path):
         return None
     if (root / POINTERS).is_symlink() or not is_plain_file(path):
         raise _edited(path, "it is no plain file")
@@ -90,6 +91,17 @@ def write_pointer(root: Path, record: Mapping[str, Any]) -> Path:
     path = pointer_path(root, record["product"])
     write_record(path, record, SCHEMA)
     return path
+
+
+def _lies(path: Path) -> bool:
+    """Decide whether anything lies at a path; raises PointerError where that cannot be known."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _edited(path, error.strerror or str(error)) from error
+    return True
 
 
 def _parsed(path: Path) -> tuple[bytes, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from schemas.bundle import digest_of
 from schemas.canonical import canonical_bytes, sha256_json
 from schemas.errors import RecordError
 from schemas.pointer import (
+    EDITED,
     POINTERS,
     PointerError,
     next_pointer,
@@ -192,3 +194,19 @@ def test_what_breaks_the_schema_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(RecordError):
         write_pointer(tmp_path, record_of(entry(verdict="released")))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pointer_that_cannot_be_looked_at_is_an_error_and_not_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / POINTERS).write_text("a file in the place of the folder")
+    with pytest.raises(PointerError, match="Not a directory"):
+        read_pointer(tmp_path, "mp-national")
+
+    def refused(path: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "lstat", refused)
+    with pytest.raises(PointerError, match="Permission denied") as caught:
+        read_pointer(tmp_path, "mp-national")
+    assert caught.value.reason == EDITED

@@ -220,6 +220,26 @@ def test_what_is_not_finite_is_refused_with_its_path(number: str) -> None:
     assert caught.value.reason == "record.not_finite"
 
 
+def test_the_quick_parser_reads_what_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*_: Any, **__: Any) -> Any:
+        raise AssertionError("the slow parser was asked")
+
+    data = canonical_bytes(waiver())
+    monkeypatch.setattr(json, "loads", asked)
+    assert parse_record(data, "exception", "w.json") == waiver()
+
+
+def test_a_record_of_another_version_is_refused_by_that_alone() -> None:
+    known = load_schema("exception")["properties"]["schema_version"]["const"]
+    other = waiver(schema_version=known + 1, new_in_it={"deep": [1]})
+    with pytest.raises(
+        RecordError, match=rf"schema_version is {known + 1}, and version {known} is"
+    ):
+        validate(other, "exception")
+    with pytest.raises(RecordError, match=r"was expected \(and 2 more\)"):
+        validate({**other, "schema": "policy"}, "exception")
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
