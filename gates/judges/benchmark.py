@@ -11,6 +11,8 @@ from gates.judging import Measurement
 from gates.policy import Gate
 
 _REMEDY = "look at the programs, states and deciles listed as parts, or file an explanation record"
+# a waiver never covers an effect that cannot be one of the reform
+_REMEDY_IMPLAUSIBLE = "look for the inputs that the reform reads: missing, empty or of a wrong sign"
 _SIGNS = {"positive": 1, "negative": -1, "any": 0}
 
 
@@ -35,6 +37,8 @@ def judge_benchmark_delta(inputs: JudgeInputs, gate: Gate) -> Measurement:
         )
     parts = breakdowns(ours, theirs, output)
     proportion = tuple(_proportion(gate, candidate - incumbent, incumbent))
+    implausible = _implausible(ours, frozen)
+    remedy = _REMEDY_IMPLAUSIBLE if implausible else _REMEDY
     effect = f"effect {in_billions(candidate)} against {in_billions(incumbent)} bn dollars"
     return Measurement(
         value=abs(candidate - incumbent),
@@ -46,8 +50,8 @@ def judge_benchmark_delta(inputs: JudgeInputs, gate: Gate) -> Measurement:
         breakdowns=parts,
         message=f"{effect}; non-discriminating" if len(proportion) > 1 else effect,
         details=(*proportion, *(largest_of(name, pairs) for name, pairs in parts.items())),
-        remedy=_REMEDY if candidate != incumbent else "",
-        failure=_implausible(ours, frozen),
+        remedy=remedy if implausible or candidate != incumbent else "",
+        failure=implausible,
     )
 
 

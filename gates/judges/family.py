@@ -32,9 +32,11 @@ def judge_family(inputs: JudgeInputs, gate: Gate) -> Measurement:
             "bring suite and policy together",
         )
     label, parts = f"over {len(family['targets'])} targets", largest(contributors(family))
+    remedy = "mend the targets listed as contributors"
     if basis == "incumbent_estimate":
         label = "judged against the incumbent's own estimate: no administrative target exists"
         parts = ((gate.parameters["family"], family["delta"]),)
+        remedy = "look for the component that moved"
     return Measurement(
         value=family["delta"],
         reference=family["incumbent"],
@@ -46,7 +48,7 @@ def judge_family(inputs: JudgeInputs, gate: Gate) -> Measurement:
         contributors=parts,
         message=f"error {family['candidate']:.6g} against {family['incumbent']:.6g}, {label}",
         details=(*_left_out(inputs, gate, len(family["targets"])), *caveats(inputs, record)),
-        remedy="mend the targets listed as contributors" if family["delta"] > 0 else "",
+        remedy=remedy if family["delta"] > 0 else "",
     )
 
 

@@ -96,6 +96,9 @@ def test_a_wrong_sign_fails_even_inside_the_tolerance_and_cannot_be_waived() -> 
     assert "wrong sign: fiscal moves by +1,000,000,000, expected negative" in message
     assert "ssi moves by -1,000,000,000, expected positive" in message
     assert "ssi_recipients" not in message
+    assert "explanation" not in result["remedy"]  # none would be taken
+    assert result["remedy"].startswith("look for the inputs that the reform reads")
+    assert "explanation record" in compared(-36e9, -30e9)["remedy"]
 
 
 def test_a_secondary_effect_of_the_wrong_sign_fails_but_rounding_does_not() -> None:

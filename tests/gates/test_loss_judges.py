@@ -215,6 +215,7 @@ def test_household_net_income_is_labelled_and_held_against_the_incumbents_estima
     result = judged("family.household_net_income")
     assert result["status"] == "pass"
     assert "incumbent's own estimate: no administrative target exists" in result["message"]
+    assert result["remedy"] == "look for the component that moved"  # it has no targets to mend
     assert total(result) == result["delta"] == 0.004
     far = put("families/household_net_income", candidate=0.006, delta=0.006)
     assert judged("family.household_net_income", inputs(far))["status"] == "fail"
