@@ -25,6 +25,8 @@ from schemas.errors import UsageError
 
 REFUSED = 1
 UNTOLD = 127
+# the files by which a step may tell the runner what to do
+_FILES = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
 
 app = typer.Typer(no_args_is_help=True, help="Steps of the pull-request check.")
 
@@ -75,13 +77,15 @@ def shield_command(
     Example: python -m gates.ci shield -- pytest gates/ --candidate run.h5
 
     While it runs the runner obeys no workflow command: a variable that is named like one can put
-    no annotation, mask or output into the check.
+    no annotation, mask or output into the check. Nor is the command told of the files that the
+    runner reads. Both its streams go into one, so that none of it comes after the end mark.
     """
+    told = {name: value for name, value in os.environ.items() if name not in _FILES}
     mark = secrets.token_hex(32)
     typer.echo(f"::stop-commands::{mark}")
     sys.stdout.flush()
     try:
-        code = subprocess.run(command, check=False).returncode
+        code = subprocess.run(command, env=told, stderr=subprocess.STDOUT, check=False).returncode
     except OSError as error:
         typer.echo(f"{command[0]} can't be run: {error.strerror}", err=True)
         code = UNTOLD
@@ -115,6 +119,7 @@ def report_command(
 def verdict_command(
     results: Annotated[Path, typer.Argument(help="gate_results.json of this check.")],
     candidate: Annotated[str, typer.Option(help="The H5 that was to be judged.")],
+    incumbent: Annotated[str, typer.Option(help="What it was to be judged against.")],
     stage: Annotated[str, typer.Option(help="beta or default.")] = "default",
     demonstration: Annotated[
         str, typer.Option(help="fail, or report-only: pass where no release is in question.")
@@ -122,11 +127,12 @@ def verdict_command(
 ) -> None:
     """Set the state of the check: exit 0 it passes, 1 it fails.
 
-    Example: python -m gates.ci verdict runs/check/results/gate_results.json --candidate run.h5
+    Example: python -m gates.ci verdict gate_results.json --candidate run.h5 --incumbent ID
 
     `ready` passes; everything else fails with the reason, a file that was not judged included. A
     demonstration fails as well, since no release can follow from it: with `report-only` it passes
-    once everything was judged, and says that it is no release decision.
+    once everything was judged that a file alone can be judged by, and says that it is no release
+    decision.
     """
     with reported(False):
         for value, allowed in ((stage, STAGES), (demonstration, DEMONSTRATIONS)):
@@ -134,7 +140,8 @@ def verdict_command(
                 raise UsageError(
                     f"{value} is unknown", reason="usage.option", remedy=f"use one of {allowed}"
                 )
-    found = state(results, candidate, stage=stage, demonstration=demonstration)
+    asked = {"incumbent": incumbent, "stage": stage, "demonstration": demonstration}
+    found = state(results, candidate, **asked)
     typer.echo(found.command())
     _append(os.environ.get("GITHUB_STEP_SUMMARY"), found.markdown())
     raise typer.Exit(0 if found.passes else REFUSED)

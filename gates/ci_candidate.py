@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from schemas.bundle import entries, is_plain_file, is_safe_path
 from schemas.errors import UsageError
@@ -39,8 +40,9 @@ def source(
     if kind == "artifact":
         return {"kind": kind, **_parts(_ARTIFACT, value, "an artifact", "RUN_ID/NAME")}
     if kind == "release":
-        tail = value.removeprefix(f"https://github.com/{repository}/releases/download/")
-        found = _parts(_RELEASE, tail, f"a release of {repository}", "TAG/FILE.h5")
+        address = f"https://github.com/{repository}/releases/download/"
+        asset = unquote(value.removeprefix(address)) if value.startswith(address) else value
+        found = _parts(_RELEASE, asset, f"a release of {repository}", "TAG/FILE.h5, or its URL")
         return {"kind": kind, **found, "manifest": manifest_of(found["asset"])}
     return {"kind": kind, "candidate": _inside(checkout, value)}
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_TOKEN = re.compile(r"\s*(?:('(?:[^']|'')*')|(&&|\|\||==|!=|\(|\))|([A-Za-z_][\w.-]*(?:\(\))?))")
-_PYTHON = {"&&": " and ", "||": " or "}
+_TOKEN = re.compile(r"\s*(?:('(?:[^']|'')*')|(&&|\|\||==|!=|!|\(|\))|([A-Za-z_][\w.-]*(?:\(\))?))")
+_PYTHON = {"&&": " and ", "||": " or ", "!": " not "}
+_STATUS = ("always()", "cancelled()", "success()")
 _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.S)
 
 StandIn = Callable[[Mapping[str, Any]], None]
@@ -59,9 +60,9 @@ class Job:
 
     def step(self, step: Mapping[str, Any]) -> Done:
         """Run one step, if its condition holds."""
-        condition = step.get("if", "success()")
-        alone = condition if "always()" in condition else f"success() && ({condition})"
-        if not self.value(alone):
+        condition = _EXPRESSION.sub(r"\1", step.get("if", "success()"))
+        decided = any(each in condition for each in _STATUS)
+        if not self.value(condition if decided else f"success() && ({condition})"):
             done = Done(step["name"], ran=False, ok=True)
         elif "uses" in step:
             done = self._use(step)
@@ -96,8 +97,8 @@ class Job:
         return "".join(parts)
 
     def _look(self, name: str) -> Any:
-        if name in ("always()", "success()"):
-            return name == "always()" or not self.failed
+        if name in _STATUS:
+            return {"always()": True, "cancelled()": False, "success()": not self.failed}[name]
         value: Any = self.contexts
         for part in name.split("."):
             value = value.get(part, "") if isinstance(value, Mapping) else ""

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from gates.ci import app
 from gates.ci_candidate import located, source
-from gates.ci_state import MOST_SUMMARY, State, cut, report, state
-from gates.inputs import JudgeInputs
-from gates.policy import load_policy
-from gates.results import assemble, error_record, write_results
-from schemas.canonical import sha256_file
-from schemas.errors import DatasetError, UsageError
+from gates.ci_state import MOST_SUMMARY, State, cut, report
+from schemas.errors import UsageError
+from tests.gates.ci_results import results_of
 
 REPOSITORY = "owner/data"
 runner = CliRunner()
@@ -40,8 +36,9 @@ def test_each_way_to_name_a_candidate(tmp_path: Path) -> None:
         "manifest": "cand.manifest.json",
     }
     assert sources(tmp_path, release="beta/v1.0/cand.h5") == wanted
-    url = f"https://github.com/{REPOSITORY}/releases/download/beta/v1.0/cand.h5"
-    assert sources(tmp_path, release=url) == wanted
+    for tag in ("beta/v1.0", "beta%2Fv1.0"):
+        url = f"https://github.com/{REPOSITORY}/releases/download/{tag}/cand.h5"
+        assert sources(tmp_path, release=url) == wanted
 
 
 def test_without_a_name_it_is_what_the_branch_brings_else_the_embedded_one(tmp_path: Path) -> None:
@@ -81,6 +78,9 @@ HOSTILE = [
     {"release": "https://github.com/evil/data/releases/download/v1/a.h5"},
     {"release": "https://evil.example/v1/a.h5"},
     {"release": "v1/a.h5\n"},
+    {"release": "v1%2F/a.h5"},
+    {"release": f"https://github.com/{REPOSITORY}/releases/download/v1%0a/a.h5"},
+    {"release": f"https://github.com/{REPOSITORY}/releases/download/%2e%2e/a.h5"},
 ]
 
 
@@ -116,110 +116,6 @@ def test_a_download_holds_exactly_one_plain_h5(tmp_path: Path) -> None:
     (tmp_path / "a\nb.h5").touch()
     with pytest.raises(UsageError, match="no H5 file there"):
         located(tmp_path)
-
-
-def results_of(
-    folder: Path, *, failing: str = "", demonstration: bool = False, deselected: str = ""
-) -> tuple[Path, Path]:
-    """Write the results of a file that passes every gate but `failing`; return both paths."""
-    folder.mkdir(exist_ok=True)
-    file = folder / "run.h5"
-    file.write_bytes(b"candidate")
-    policy = load_policy()
-    identity = {"label": "run.h5", "sha256": sha256_file(file), "logical_sha256": "0" * 64}
-    inputs = JudgeInputs({**identity, "size_bytes": 9}, {}, {})
-    judged = {gate.id: passing(gate, failing) for gate in policy.gates}
-    left_out = frozenset({deselected} if deselected else ())
-    record = assemble(policy, inputs, judged, stage="default", deselected=left_out)
-    record["demonstration"] = record["decision"]["demonstration"] = demonstration
-    record["incumbent"]["release_eligible"] = not demonstration
-    write_results(folder, record)
-    return folder / "gate_results.json", file
-
-
-def passing(gate: Any, failing: str) -> dict[str, Any]:
-    from gates.judging import error_result
-
-    result = error_result(gate, "as wanted", "nothing")
-    status = "fail" if gate.id == failing else "pass"
-    stages = {name: {**each, "status": status} for name, each in result["stages"].items()}
-    return {**result, "status": status, "stages": stages}
-
-
-CASES: dict[str, tuple[dict[str, Any], str, bool, str]] = {
-    "ready": ({}, "fail", True, "ready"),
-    "ready, report-only": ({}, "report-only", True, "ready"),
-    "blocked": ({"failing": "loss.broad"}, "fail", False, "1 gates block: loss.broad"),
-    "blocked, report-only": ({"failing": "loss.broad"}, "report-only", False, "1 gates block"),
-    "left out": ({"deselected": "loss.broad"}, "fail", False, "gates were left out"),
-    "demonstration": ({"demonstration": True}, "fail", False, "No release can follow"),
-    "demonstration, report-only": (
-        {"demonstration": True},
-        "report-only",
-        True,
-        "demonstration only, no release decision",
-    ),
-    "demonstration, left out": (
-        {"demonstration": True, "deselected": "loss.broad"},
-        "report-only",
-        False,
-        "gates were left out",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_the_state_follows_from_the_verdict(tmp_path: Path, case: str) -> None:
-    made, demonstration, passes, words = CASES[case]
-    results, file = results_of(tmp_path, **made)
-    found = state(results, str(file), stage="default", demonstration=demonstration)
-    assert found.passes is passes
-    assert words in found.command()
-    assert found.command().startswith("::notice" if passes else "::error")
-    if made.get("demonstration"):
-        assert ": ready" not in found.command()
-    asked = ["verdict", str(results), "--candidate", str(file), "--demonstration", demonstration]
-    assert runner.invoke(app, asked).exit_code == (0 if passes else 1)
-
-
-def test_the_default_for_a_demonstration_is_that_it_fails(tmp_path: Path) -> None:
-    results, file = results_of(tmp_path, demonstration=True)
-    done = runner.invoke(app, ["verdict", str(results), "--candidate", str(file)])
-    assert done.exit_code == 1
-    assert "would be ready (demonstration" in done.output
-
-
-def test_results_of_something_else_never_pass(tmp_path: Path) -> None:
-    results, file = results_of(tmp_path)
-    assert not state(results, str(file), stage="beta", demonstration="fail").passes
-    assert not state(tmp_path / "absent", str(file), stage="default", demonstration="fail").passes
-    for other in ("", str(tmp_path), str(tmp_path / "absent.h5")):
-        assert not state(results, other, stage="default", demonstration="fail").passes
-    file.write_bytes(b"another")
-    found = state(results, str(file), stage="default", demonstration="fail")
-    assert "of another file" in found.reason
-
-
-def test_a_file_that_was_not_judged_fails_with_the_reason(tmp_path: Path) -> None:
-    error = DatasetError("the file\n::error::x 100%", reason="h5.bad", remedy="write it again")
-    file = tmp_path / "run.h5"
-    record = error_record(load_policy(), file, "psl-cps-2024", error, "default")
-    write_results(tmp_path, record)
-    found = state(
-        tmp_path / "gate_results.json", str(file), stage="default", demonstration="report-only"
-    )
-    assert not found.passes
-    said = found.command()
-    assert "write it again" in said
-    assert said.count("\n") == 0
-    assert "100%25" in said
-
-
-def test_an_unknown_option_is_refused(tmp_path: Path) -> None:
-    results, file = results_of(tmp_path)
-    asked = ["verdict", str(results), "--candidate", str(file)]
-    assert runner.invoke(app, [*asked, "--demonstration", "pass"]).exit_code == 3
-    assert runner.invoke(app, [*asked, "--stage", "alpha"]).exit_code == 3
 
 
 def test_what_is_said_is_never_rendered_and_stays_one_line() -> None:
@@ -261,7 +157,7 @@ def test_only_annotations_are_printed_and_at_most_ten(tmp_path: Path) -> None:
 def test_without_a_dashboard_the_summary_says_what_the_results_say(tmp_path: Path) -> None:
     summary, printed = report(tmp_path / "absent", tmp_path / "gate_results.json")
     assert "no gate results" in summary
-    results, _ = results_of(tmp_path, failing="loss.broad")
+    results, _ = results_of(tmp_path, {"loss.broad": "fail"})
     summary, printed = report(tmp_path / "absent", results)
     assert "No dashboard was exported" in summary
     assert "default: blocked" in summary
@@ -287,22 +183,46 @@ def test_outputs_and_summary_go_to_the_files_of_the_runner(
     assert (tmp_path / "GITHUB_OUTPUT").read_text() == wrote
 
 
+def shielded(*command: str) -> int:
+    """Return the exit code of a command behind the shield."""
+    with pytest.raises(SystemExit) as left:
+        app(["shield", "--", *command])
+    return int(left.value.code or 0)
+
+
 def test_a_shielded_command_cannot_speak_to_the_runner(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     marks = set()
     for _ in range(2):
-        asked = ["shield", "--", "bash", "-c", "printf '::error::x'; exit 7"]
-        with pytest.raises(SystemExit) as left:
-            app(asked)
-        assert left.value.code == 7
+        assert shielded("bash", "-c", "printf '::error::x'; exit 7") == 7
         said = capfd.readouterr().out.splitlines()
         mark = said[0].removeprefix("::stop-commands::")
         assert said == [f"::stop-commands::{mark}", "::error::x", f"::{mark}::"]
         marks.add(mark)
     assert len(marks) == 2
     assert min(map(len, marks)) >= 32
-    with pytest.raises(SystemExit) as left:
-        app(["shield", "--", str(tmp_path / "absent")])
-    assert left.value.code == 127
+    assert shielded(str(tmp_path / "absent")) == 127
     assert capfd.readouterr().out.rstrip().endswith("::")
+
+
+def test_what_a_shielded_command_says_on_the_error_stream_is_between_the_marks(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert shielded("bash", "-c", "echo '::error::x' >&2") == 0
+    captured = capfd.readouterr()
+    assert captured.err == ""
+    assert captured.out.splitlines()[1] == "::error::x"
+
+
+def test_a_shielded_command_is_not_told_of_the_files_of_the_runner(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
+    for name in names:
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
+    assert shielded("env") == 0
+    told = {line.partition("=")[0] for line in capfd.readouterr().out.splitlines()}
+    assert not told & set(names)
+    assert {"GITHUB_REPOSITORY", "PATH"} <= told
