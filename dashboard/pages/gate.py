@@ -12,7 +12,9 @@ def _page(run: RunData, chosen: session.Choice) -> Page:
     gate = controls.choice("Gate", "gate", titles, "All gates")
     if not gate:
         return gates_page(run, stage=chosen.stage)
-    return gate_page(run, gate, session.gates(gate), stage=chosen.stage)
+    past = session.gates(gate)
+    ours = chosen.runs.loc[chosen.runs["product"] == run.product, "key"]
+    return gate_page(run, gate, past[past["run"].isin(ours)], stage=chosen.stage)
 
 
 draw.run_page("gate", "Release gates", _page)

@@ -7,8 +7,8 @@ from dashboard.views.microsim import benchmark_page, microsim_page
 
 
 def _page(run: RunData, chosen: session.Choice) -> Page:
-    measured = run.get("evidence", "/benchmarks") or ()
-    known = [str(each["id"]) for each in measured]
+    listed = run.get("suite", "/benchmarks") or run.get("evidence", "/benchmarks") or ()
+    known = [str(each["id"]) for each in listed]
     benchmark = controls.choice("Benchmark", "benchmark", known, "All benchmarks")
     if benchmark:
         return benchmark_page(run, benchmark, stage=chosen.stage)

@@ -25,19 +25,10 @@ from dashboard.run_data import RunData, pointer
 from dashboard.units import NOTHING, words
 from dashboard.views.artifacts_bundle import bundle, environment, pins, sources
 from dashboard.views.artifacts_calibration import calibration
-from dashboard.views.artifacts_cost import runtime, stages
-from dashboard.views.lookup import (
-    SIDE_RECORDS,
-    absent,
-    compared,
-    gate_links,
-    gate_number,
-    gate_status,
-    row_of,
-)
+from dashboard.views.artifacts_cost import gate_page, runtime, spread, stage_rows, stages
+from dashboard.views.lookup import SIDE_RECORDS, absent, compared, gate_number, row_of
 
 SIZE_GATE = "size.h5"
-_STAGE = "default"
 _WEIGHTS = {
     "household_sum": ("Households that the weights stand for", "households"),
     "person_sum": ("Persons that the weights stand for", "persons"),
@@ -90,7 +81,6 @@ def _headline(run: RunData) -> Figures:
 
     size = run.cell("storage", "/h5/stored_bytes", "bytes")
     pinned = run.cell("baseline", "/pins/h5_size_bytes", "bytes")
-    ratio = run.cell("runtime", "/median_ratio", "ratio")
     return Figures(
         (
             both("households", "/counts/household", ""),
@@ -98,9 +88,21 @@ def _headline(run: RunData) -> Figures:
             both("effective sample size, households", "/weights/kish_ess", ""),
             both("weight of the heaviest 1 %", "/weights/top_1pct_share", "share"),
             Figure("H5 on disk", size, f"incumbent {pinned.text}"),
-            Figure("runtime, median of candidate over incumbent", ratio, "1 is as fast"),
+            *_runtime(run),
         )
     )
+
+
+def _runtime(run: RunData) -> Iterator[Figure]:
+    """Yield median seconds and memory of the fixed workloads, and the ratio that is judged."""
+    if not run.has("runtime"):
+        yield Figure("median runtime", Cell(NOTHING), "not measured")
+        return
+    for label, key in (("median runtime", "total_s"), ("median peak memory", "peak_rss_gb")):
+        ours, theirs = spread(run, key, "median")
+        yield Figure(label, ours, f"incumbent {theirs.text}")
+    ratio = run.cell("runtime", "/median_ratio", "ratio")
+    yield Figure("runtime, median of candidate over incumbent", ratio, "1 is as fast")
 
 
 def _weights(run: RunData) -> Iterator[Block]:
@@ -223,17 +225,11 @@ def _size(run: RunData) -> Iterator[Block]:
     ]
     yield compared("H5 file", rows)
     ratio = gate_number(run, SIZE_GATE, "value", unit="ratio")
-    limit = gate_number(run, SIZE_GATE, "stages", _STAGE, "limit", unit="ratio")
-    status = gate_status(run, SIZE_GATE, _STAGE)
     columns = (Column("What"), Column("Candidate over incumbent", True))
-    rows = [
-        (Cell("Ratio that is judged"), ratio),
-        (Cell("Limit"), limit),
-        (Cell("Status"), status),
-    ]
+    rows = [(Cell("Ratio that is judged"), ratio), *stage_rows(run, SIZE_GATE, "ratio")]
     note = "Extensions that load on their own do not count (plan: Artifact size)."
     yield Table("Artifact size", columns, tuple(rows), note)
-    yield from gate_links(run, SIZE_GATE, _STAGE)
+    yield from gate_page(run, SIZE_GATE)
     extensions = run.get("storage", "/extensions")
     if extensions is not None:
         yield _extensions(run, extensions)

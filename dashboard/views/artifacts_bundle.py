@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dashboard.blocks import Block, Cell, Column, Notice, Prose, Section, Table, Tone
 from dashboard.run_data import RunData, pointer
 from dashboard.units import NOTHING, words
-from dashboard.views.artifacts_cost import BUILD
-from dashboard.views.lookup import GATES, absent, gate_links, gate_status, short
+from dashboard.views.artifacts_cost import gate_page, stage_rows
+from dashboard.views.lookup import BUILD, GATES, absent, short
 
 BUNDLE_GATE = "artifacts.bundle"
-_STAGE = "default"
 # The incumbent's pins in the order of the plan (Pinned baseline).
 _PINS = {
     "h5_uri": "H5 address",
@@ -50,7 +50,7 @@ _WHAT = (Column("What"), Column("Value"))
 
 def pins(run: RunData) -> Iterator[Block]:
     """Yield what identifies the candidate, what judged it, and the incumbent's pins."""
-    rows = [(Cell(label), run.cell(record, at)) for label, record, at in _PINNED]
+    rows = [(Cell(label), _pinned(run, record, at)) for label, record, at in _PINNED]
     yield Table("What was judged, and by what", _WHAT, tuple(rows))
     if not run.has("baseline"):
         yield absent(run, "baseline")
@@ -62,11 +62,38 @@ def pins(run: RunData) -> Iterator[Block]:
         at = pointer("pins", key)
         pinned = run.cell("baseline", at, unit, note=unknown.get(key, ""))
         rows.append((Cell(label), pinned))
+    rows += _local_pins(run, unknown)
     eligible = run.get("baseline", "/release_eligible")
     why = run.get("baseline", "/release_eligible_reason") or ""
     rows.append((Cell("May be replaced by a release"), Cell("yes" if eligible else "no", note=why)))
     note = "A pin without a value is unknown; the reason stands below the dash."
     yield Table("Pins of the incumbent", _WHAT, tuple(rows), note)
+
+
+def _local_pins(run: RunData, unknown: Mapping[str, str]) -> Iterator[tuple[Cell, Cell]]:
+    """Yield what else a local incumbent is pinned by (plan: Local release gates)."""
+    local = run.get("baseline", "/local")
+    if local is None:
+        return
+    for key, label in (
+        ("objective", "Objective"),
+        ("target_subset_sha256", "Target subset sha256"),
+    ):
+        why = unknown.get(f"local.{key}", "")
+        yield Cell(label), run.cell("baseline", pointer("local", key), note=why)
+    for place, file in enumerate(local["weight_files"]):
+        at = pointer("local", "weight_files", place, "sha256")
+        yield Cell(f"Weight file {file['path']}, sha256"), run.cell("baseline", at)
+    if not local["weight_files"]:
+        yield Cell("Weight files"), Cell(NOTHING, note=unknown.get("local.weight_files", ""))
+
+
+def _pinned(run: RunData, record: str, at: str) -> Cell:
+    """Return a pin; where the manifest is of another file than the one judged, that is said."""
+    cell, judged = run.cell(record, at), run.get(GATES, "/candidate/sha256")
+    if record != "candidate_manifest" or at != "/h5/sha256" or judged in (None, cell.raw):
+        return cell
+    return replace(cell, note="the manifest is NOT of the file that was judged")
 
 
 def sources(run: RunData) -> Iterator[Block]:
@@ -106,7 +133,7 @@ def bundle(run: RunData) -> Iterator[Block]:
     """Yield whether the bundle is whole, its seals, and every file in it."""
     yield from _check(run)
     yield _seal(run)
-    yield from gate_links(run, BUNDLE_GATE, _STAGE)
+    yield from gate_page(run, BUNDLE_GATE)
     files = run.get("bundle", "/files")
     if files is None:
         yield absent(run, "bundle", "mpgate bundle seal RUN")
@@ -134,26 +161,34 @@ def _check(run: RunData) -> Iterator[Block]:
     complete = "complete" if run.get("bundle_check", "/complete") else "not complete"
     ours = run.get("bundle_check", "/candidate_matches")
     other = "" if ours else " It seals another candidate than the one judged."
-    tone: Tone = "good" if whole and ours else "bad"
+    rows = (*_findings(run), *_other_records(run))
+    tone: Tone = "good" if whole and ours and not rows else "bad"
     yield Notice(tone, f"When it was judged, the bundle was {intact} and {complete}.{other}")
-    rows = [
-        (Cell("missing"), Cell(each["what"], note=each["why"]), Cell(words(each["role"])))
-        for each in run.get("bundle_check", "/missing")
-    ]
-    rows += [
-        (Cell("invalid"), Cell(each["path"]), Cell(each["reason"]))
-        for each in run.get("bundle_check", "/invalid")
-    ]
+    if rows:
+        columns = (Column("Finding"), Column("What"), Column("Detail"))
+        yield Table("What is wrong with the bundle", columns, rows)
+
+
+def _findings(run: RunData) -> Iterator[tuple[Cell, ...]]:
+    """Yield what the check of the bundle found, a row each."""
+    for gap in run.get("bundle_check", "/missing"):
+        yield Cell("missing"), Cell(gap["what"], note=gap["why"]), Cell(words(gap["role"]))
+    for each in run.get("bundle_check", "/invalid"):
+        yield Cell("invalid"), Cell(each["path"]), Cell(each["reason"])
     for key, why in (
         ("changed", "changed since it was sealed"),
         ("unexpected", "added since it was sealed"),
     ):
-        rows += [
-            (Cell(key), Cell(path), Cell(why)) for path in run.get("bundle_check", pointer(key))
-        ]
-    if rows:
-        columns = (Column("Finding"), Column("What"), Column("Detail"))
-        yield Table("What is wrong with the bundle", columns, tuple(rows))
+        for path in run.get("bundle_check", pointer(key)):
+            yield Cell(key), Cell(path), Cell(why)
+
+
+def _other_records(run: RunData) -> Iterator[tuple[Cell, ...]]:
+    """Yield each sealed record in whose place another was judged, as the gate counts them."""
+    judged: Mapping[str, str | None] = run.get(GATES, "/inputs") or {}
+    for name, sealed in sorted(run.get("bundle_check", "/records").items()):
+        if judged.get(name) not in (None, sealed):
+            yield Cell("other record"), Cell(words(name)), Cell("another one was judged")
 
 
 def _seal(run: RunData) -> Table:
@@ -162,7 +197,7 @@ def _seal(run: RunData) -> Table:
     unsigned = Cell("nobody", note="mpgate bundle sign-off RUN" if run.has("seal") else "")
     rows = (
         (Cell("State of the run"), Cell(run.state)),
-        (Cell("Gate"), gate_status(run, BUNDLE_GATE, _STAGE)),
+        *stage_rows(run, BUNDLE_GATE, ""),
         (Cell("Digest of the bundle"), run.cell("bundle", "/digest")),
         (Cell("Verdict number"), run.cell("seal", "/number")),
         (Cell("Verdict"), run.cell("seal", "/verdict")),

@@ -11,8 +11,7 @@ from dashboard.blocks import Block, Cell, Chart, Column, Prose, Table
 from dashboard.charts import CANDIDATE, INCUMBENT, TARGET, styled
 from dashboard.run_data import RunData, pointer
 from dashboard.units import words
-from dashboard.views.artifacts_cost import BUILD
-from dashboard.views.lookup import absent
+from dashboard.views.lookup import BUILD, absent
 
 _ROLES = {"train": "to fit", "validation": "to stop by", "held_out": "held out"}
 

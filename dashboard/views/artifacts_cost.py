@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 from typing import Any
@@ -10,21 +10,22 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.blocks import Block, Cell, Chart, Column, Table
+from dashboard.blocks import Block, Cell, Chart, Column, Link, Links, Table
 from dashboard.charts import BAND, CANDIDATE, TARGET, styled
 from dashboard.run_data import RunData, pointer
 from dashboard.units import words
 from dashboard.views.lookup import (
+    BUILD,
+    GATES,
     absent,
     compared,
-    gate_links,
+    gate_at,
     gate_number,
     gate_status,
     row_of,
 )
 
 RUNTIME_GATE = "runtime.median"
-BUILD = "mpgate build national --out RUN --judge BASELINE"
 _SIDES = ("candidate", "incumbent")
 _WIDTH = 480
 _DECISIONS = {
@@ -48,6 +49,16 @@ _RATIO = (
     ("Confidence of the interval", "/interval/confidence", "share"),
 )
 _STAGES = {"beta": "may enter beta", "default": "may become the default"}
+_MEASURED = {
+    "total_s": ("Seconds of all workloads", "seconds"),
+    "cpu_s": ("Seconds of CPU", "seconds"),
+    "peak_rss_gb": ("Peak memory (RSS)", "gigabytes"),
+}
+_SPREAD: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "median": median,
+    "lowest": min,
+    "highest": max,
+}
 
 
 def runtime(run: RunData) -> Iterator[Block]:
@@ -56,6 +67,7 @@ def runtime(run: RunData) -> Iterator[Block]:
         yield absent(run, "runtime")
         return
     yield _medians(run)
+    yield _workloads(run)
     yield _ratio(run)
     yield _pairs(run)
     rows = tuple(
@@ -63,21 +75,62 @@ def runtime(run: RunData) -> Iterator[Block]:
         for key, (label, unit) in _MACHINE.items()
     )
     yield Table("Machine", (Column("What"), Column("Value")), rows)
-    yield from gate_links(run, RUNTIME_GATE, "default")
+    yield from gate_page(run, RUNTIME_GATE)
+
+
+def spread(run: RunData, key: str, of: str) -> tuple[Cell, Cell]:
+    """Return median, lowest or highest of a figure of the runtime pairs, for both files.
+
+    `key` is a field of a sample; `of` one of median, lowest, highest.
+    """
+    unit, rule = _MEASURED[key][1], f"{of} of {key} over the pairs"
+    ours, theirs = (
+        run.derived(_SPREAD[of]([pair[side][key] for pair in _list(run)]), unit, rule)
+        for side in _SIDES
+    )
+    return ours, theirs
 
 
 def _medians(run: RunData) -> Table:
+    rows = [
+        row_of(run, f"{label}, {of}", spread(run, key, of), unit)
+        for key, (label, unit) in _MEASURED.items()
+        for of in _SPREAD
+    ]
+    note = f"Over {len(_list(run))} pairs. Starting the engine is not counted in the seconds."
+    return compared("Runtime and memory", rows, note=note)
+
+
+def _workloads(run: RunData) -> Table:
+    """Return the median seconds of every workload that all runs have: which makes a file slow."""
+    samples = [pair[side]["workloads"] for pair in _list(run) for side in _SIDES]
+    names = [name for name in samples[0] if all(name in each for each in samples)]
     rows = []
-    for key, label in (("total_s", "Seconds of all workloads, median"), ("cpu_s", "CPU, median")):
-        rule = f"median of {key} over the pairs"
-        cells = [
-            run.derived(median(pair[side][key] for pair in _list(run)), "seconds", rule)
+    for name in names:
+        rule = f"median of workloads/{name} over the pairs"
+        cells = (
+            run.derived(median(p[side]["workloads"][name] for p in _list(run)), "seconds", rule)
             for side in _SIDES
-        ]
-        rows.append(row_of(run, label, cells, "seconds"))
-    peaks = (run.cell("runtime", pointer("peak_rss_gb", side), "gigabytes") for side in _SIDES)
-    rows.append(row_of(run, "Peak memory", peaks, "gigabytes"))
-    return compared("Runtime and memory", rows, note="Starting the engine is not counted.")
+        )
+        rows.append(row_of(run, words(name), cells, "seconds"))
+    return compared("Seconds of every workload, median", rows)
+
+
+def gate_page(run: RunData, gate: str) -> Iterator[Links]:
+    """Yield the link to a gate's page, at the reader's own stage; nothing where it isn't judged."""
+    if gate_at(run, gate) is not None:
+        yield Links((Link("gate", {"run": run.key, "gate": gate}, gate),))
+
+
+def stage_rows(run: RunData, gate: str, unit: str) -> Iterator[tuple[Cell, Cell]]:
+    """Yield a gate's status at each stage, and below it the limit, and why it is not judged."""
+    for stage, label in _STAGES.items():
+        status = gate_status(run, gate, stage)
+        limit = gate_number(run, gate, "stages", stage, "limit", unit=unit)
+        said = [f"limit {limit.text}"] if limit.raw is not None else []
+        if status.status in ("unmeasured", "error", "waived"):
+            said.append(run.get(GATES, gate_at(run, gate, "stages", stage, "message") or ""))
+        yield Cell(f"Gate: {label}"), replace(status, note="; ".join(said))
 
 
 def _list(run: RunData) -> Sequence[Mapping[str, Any]]:
@@ -92,10 +145,7 @@ def _ratio(run: RunData) -> Table:
         limit = run.cell("runtime", pointer("decisions", place, "limit"), "ratio")
         decision = _DECISIONS[each["decision"]]
         rows.append((Cell("Limit", note=decision), limit))
-    for stage, label in _STAGES.items():
-        limit = gate_number(run, RUNTIME_GATE, "stages", stage, "limit", unit="ratio")
-        status = gate_status(run, RUNTIME_GATE, stage)
-        rows.append((Cell(f"Gate: {label}"), replace(status, note=f"limit {limit.text}")))
+    rows += stage_rows(run, RUNTIME_GATE, "ratio")
     note = "A limit inside the interval is not decided: more pairs or a quieter machine are needed."
     return Table("Ratio and decisions", (Column("What"), Column("Value", True)), tuple(rows), note)
 

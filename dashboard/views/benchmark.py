@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dashboard.blocks import (
@@ -28,7 +29,6 @@ from dashboard.views.lookup import (
     compared,
     gate_cell,
     gate_number,
-    gate_status,
     place_of,
     row_of,
     short,
@@ -36,21 +36,25 @@ from dashboard.views.lookup import (
     year,
 )
 from dashboard.views.microsim_charts import paired_bars
+from dashboard.views.microsim_context import published
+from dashboard.views.microsim_rules import (
+    JUDGED,
+    explained_status,
+    gate_of,
+    measure_of,
+    relative,
+    tolerance_words,
+)
 
 _METHODS = {
     "incremental": "only what the reform touches was calculated again",
     "full": "everything was calculated again under the reform",
     "exact": "calculated from the rule itself, without the engine's branch",
 }
-_KINDS = {
-    "external_estimate": "estimate of others",
-    "official_estimate": "official estimate",
-    "official_score": "official score",
-    "published_model_result": "published result of a model",
-}
 _PARTS = {"contributors": "program", "by_decile": "decile", "by_state": "state"}
-_JUDGED = {"fiscal": "Budget", "household_net_income": "Household net income"}
 _BILLION = 1e9
+# What sums of floating point may differ by, as the judge of the gates allows it.
+_ROUNDING, _RELATIVE_ROUNDING = 1.0, 1e-9
 
 
 def benchmark_page(run: RunData, benchmark: str, *, stage: str) -> Page:
@@ -70,40 +74,48 @@ def benchmark_page(run: RunData, benchmark: str, *, stage: str) -> Page:
     absentees = [absent(run, side.record) for side in pair if not run.has(side.record)]
     blocks = (
         *absentees,
+        *_unmeasured(pair, benchmark),
         back,
-        Section("Gates", (_gates(run, entry, stage),)),
+        Section("Gates", (_gates(run, entry, pair, stage),)),
         Section("What the reform changes", tuple(_reform(run, place, entry, pair))),
         Section("Effect by component", tuple(_components(run, entry, pair))),
         *_parts(run, pair),
         *distribution(run, pair),
-        Section("Published figures, as context", tuple(_context(run, place, entry))),
+        Section("Published figures, as context", tuple(published(run, benchmark))),
     )
     lead = "Every figure is reform less baseline unless it says otherwise; candidate and incumbent."
     return Page("microsim", entry["title"], lead, blocks)
 
 
-def _gates(run: RunData, entry: Mapping[str, Any], stage: str) -> Table:
-    """Return the gates that judge this benchmark at the stage."""
-    dollars: dict[str, Any] = {"unit": "usd"}
-    names = [*_JUDGED, *(["identity"] if "identity" in entry else [])]
+def _unmeasured(pair: tuple[Side, Side], benchmark: str) -> Iterator[Notice]:
+    for side in pair:
+        if side.place is None and side.run.has(side.record):
+            whose = f"the evidence of the {side.label.lower()}"
+            yield Notice("warning", f"Not measured: {whose} holds no {benchmark}.")
+
+
+def _gates(run: RunData, entry: Mapping[str, Any], pair: tuple[Side, Side], stage: str) -> Table:
+    """Return the gates that judge this benchmark at the stage, each with its own rule."""
     rows = []
-    for name in names:
-        gate = f"benchmark.{entry['id']}.{name}"
-        unit = {"unit": "share"} if name == "identity" else dollars
+    for name in (*JUDGED, *(["identity"] if "identity" in entry else [])):
+        gate, unit = gate_of(entry["id"], name), "share" if name == "identity" else "usd"
+        delta = gate_number(run, gate, "delta", unit=unit, signed=True)
         rows.append(
             (
-                gate_cell(run, gate, stage),
-                gate_status(run, gate, stage),
-                gate_number(run, gate, "value", **unit),
-                gate_number(run, gate, "stages", stage, "limit", **unit),
-                gate_number(run, gate, "stages", stage, "margin", **unit, signed=True),
+                replace(gate_cell(run, gate, stage), note=tolerance_words(run, gate, stage, unit)),
+                explained_status(run, gate, stage),
+                gate_number(run, gate, "value", unit=unit),
+                relative(run, delta, pair[1].cell("delta", name)),
+                gate_number(run, gate, "stages", stage, "limit", unit=unit),
+                gate_number(run, gate, "stages", stage, "margin", unit=unit, signed=True),
             )
         )
     columns = (
-        Column("Gate"),
+        Column("Gate", hint="With the rule of its limit, from the policy."),
         Column("Status"),
-        Column("Value", True, "Size of the difference between candidate and incumbent."),
-        Column("Limit", True, "5 % of the incumbent's effect or $5bn, whichever is larger."),
+        Column("Value", True, "Size of what the gate judges: a difference, or a relative error."),
+        Column("Relative", True, "The difference as a share of the incumbent's effect."),
+        Column("Limit", True),
         Column("Margin", True, "How far the value is inside the limit."),
     )
     return Table("Gates of this benchmark", columns, tuple(rows))
@@ -137,12 +149,26 @@ def _reform(
                 for period in values
             ),
         )
+    yield _expected(run, place, entry)
 
 
-def _measure(run: RunData, name: str) -> Mapping[str, str]:
-    """Return a measure's title and unit; its name where the suite does not describe it."""
-    found: Mapping[str, str] | None = run.get("suite", pointer("measures", name))
-    return found or {"title": words(name), "unit": "usd"}
+def _expected(run: RunData, place: int, entry: Mapping[str, Any]) -> Table:
+    """Return the sign and the least size that the frozen suite expects of each effect."""
+    rows = []
+    for name in dict.fromkeys([*entry["sign"], *entry["non_vacuity_floor"]]):
+        measure, at = measure_of(run, name), ("benchmarks", place)
+        floor = run.cell("suite", pointer(*at, "non_vacuity_floor", name), measure["unit"])
+        rows.append((Cell(measure["title"]), run.cell("suite", pointer(*at, "sign", name)), floor))
+    columns = (
+        Column("Effect"),
+        Column("Sign"),
+        Column("At least", True, "Non-vacuity floor: a smaller effect of the candidate fails."),
+    )
+    note = (
+        "A candidate's effect below the floor or of the other sign fails; an incumbent's effect "
+        f"below the floor leaves the gate unmeasured. The floor: {entry['floor_reason']}."
+    )
+    return Table("What the suite expects", columns, tuple(rows), note)
 
 
 def _components(run: RunData, entry: Mapping[str, Any], pair: tuple[Side, Side]) -> Iterator[Block]:
@@ -168,7 +194,7 @@ def _outputs(
 ) -> Table:
     rows = []
     for name in entry["outputs"]:
-        measure = _measure(run, name)
+        measure = measure_of(run, name)
         unit = measure["unit"]
         cells = (side.cell(*path, name, unit=unit, signed=True) for side in pair)
         rows.append(row_of(run, measure["title"], cells, unit))
@@ -184,44 +210,33 @@ def _lots(pair: tuple[Side, Side]) -> Table:
     return Table("Lots that the files bring", columns, tuple(rows))
 
 
-def _context(run: RunData, place: int, entry: Mapping[str, Any]) -> Iterator[Block]:
-    yield Prose(
-        "What others have published on the same or a similar reform. Data, engine, year and law "
-        "differ, so these figures show the order of magnitude; no gate passes or fails by them."
-    )
-    rows = []
-    for number, each in enumerate(entry["external_comparators"]):
-        at = ("benchmarks", place, "external_comparators", number)
-        rows.append(
-            (
-                Cell(each["source"]),
-                run.cell("suite", pointer(*at, "value"), each["unit"]),
-                year(run.cell("suite", pointer(*at, "period"))),
-                Cell(_KINDS.get(each["type"], words(each["type"]))),
-                Cell(each["comparability"]),
-            )
-        )
-    columns = (
-        Column("Source"),
-        Column("Figure", True),
-        Column("Year", True),
-        Column("Kind"),
-        Column("How far it compares"),
-    )
-    yield Table("Published figures", columns, tuple(rows))
-
-
 def _parts(run: RunData, pair: tuple[Side, Side]) -> Iterator[Section]:
     """Yield for both judged measures the parts by program, decile and state."""
-    for measure, title in _JUDGED.items():
+    for measure, title in JUDGED.items():
         blocks: list[Block] = []
         for key, by in _PARTS.items():
             table, points = _part_table(run, pair, key, measure, f"{title} by {by}")
             if not table.rows:
                 continue
+            blocks += _unequal(pair, key, measure, table.title)
             blocks.append(_part_block(table, points, key))
         if blocks:
             yield Section(f"{title}: where the effect comes from", tuple(blocks))
+
+
+def _unequal(pair: tuple[Side, Side], key: str, measure: str, title: str) -> Iterator[Notice]:
+    """Yield whose parts do not add up to the effect, by the tolerance of the gate's judge."""
+    for side in pair:
+        parts, effect = side.get(key, measure), side.get("delta", measure)
+        if parts is None or effect is None:
+            continue
+        gap = math.fsum(part["value"] for part in parts) - effect
+        if abs(gap) > _ROUNDING + _RELATIVE_ROUNDING * abs(effect):
+            whose = side.label.lower()
+            said = (
+                f"{title}: the parts of the {whose} do NOT add up to its effect; do not use them."
+            )
+            yield Notice("bad", said)
 
 
 def _part_block(table: Table, points: list[dict[str, Any]], key: str) -> Block:
@@ -229,7 +244,7 @@ def _part_block(table: Table, points: list[dict[str, Any]], key: str) -> Block:
         return Section(table.title, (table,), open=False)
     if not points:
         return table
-    description = "Bars of candidate and incumbent, in billions of dollars; they sum to the effect."
+    description = "Bars of candidate and incumbent, in billions of dollars."
     return Chart(table.title, description, paired_bars(points, "change, $bn"), table)
 
 
@@ -261,7 +276,7 @@ def _part_table(
                 points.append({"group": label, "side": side.label, "value": value / _BILLION})
     if rows:
         rows += _sums(run, pair, measure, sums)
-    note = "Parts that are zero on both files are left out. The sum of the parts is the effect."
+    note = "Parts that are zero on both files are left out."
     return compared(title, rows, note=note), points
 
 

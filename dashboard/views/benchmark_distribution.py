@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dashboard.blocks import Block, Cell, Chart, Column, Prose, Section, Table
 from dashboard.run_data import RunData
-from dashboard.units import words
+from dashboard.units import NOTHING, words
 from dashboard.views.lookup import POINTS, Side, difference, place_of
 from dashboard.views.microsim_charts import CLASSES, classes_chart, paired_bars
 
@@ -81,7 +81,7 @@ def _poverty(run: RunData, pair: tuple[Side, Side]) -> Iterator[Table]:
             _change_row(run, pair, ("report", "poverty", key, age), label, "share")
             for age, label in _AGES.items()
         ]
-        yield _change_table(title, rows, "Share of people in poor households, by age.")
+        yield _change_table(title, rows, "Share of people who live in a poor SPM unit, by age.")
     geographies = {side.label: side.get("report", "poverty", "geography") for side in pair}
     rows = [
         (Cell(label), side.cell("report", "poverty", "geography"))
@@ -99,7 +99,10 @@ def _inequality(run: RunData, pair: tuple[Side, Side]) -> Table:
         )
         for key, label in _INEQUALITY.items()
     ]
-    note = "Of household net income per equivalent adult; negative incomes count as zero."
+    note = (
+        "People ranked by household net income over the square root of household size; negative "
+        "incomes count as zero."
+    )
     return _change_table("Inequality", rows, note)
 
 
@@ -133,10 +136,8 @@ def _deciles(run: RunData, pair: tuple[Side, Side]) -> Block:
         label = _decile(name)
         cells: list[Cell] = []
         for side, entries in zip(pair, listed, strict=True):
-            at = ("report", "deciles", place_of(entries, name, "decile") or 0)
-            change = side.cell(*at, "absolute_change", unit="usd", signed=True)
-            share = side.cell(*at, "relative_change", unit="share", signed=True)
-            cells += [replace(change, note=side.get(*at, "reason") or ""), share]
+            change, share = _mean_change(side, place_of(entries, name, "decile"))
+            cells += [change, share]
             if isinstance(change.raw, int | float):
                 bars.append({"group": label, "side": side.label, "value": change.raw})
         rows.append((Cell(label), *cells, difference(run, cells[0], cells[2], "usd")))
@@ -148,7 +149,11 @@ def _deciles(run: RunData, pair: tuple[Side, Side]) -> Block:
         Column("Incumbent, relative", True),
         Column("Difference", True, "Candidate less incumbent, in dollars."),
     )
-    table = Table("Mean change per household by decile", columns, tuple(rows))
+    note = (
+        "Deciles of household net income before the reform hold equal numbers of people; "
+        "households with a negative income stand apart."
+    )
+    table = Table("Mean change per household by decile", columns, tuple(rows), note)
     if not bars:
         return table
     description = (
@@ -156,6 +161,16 @@ def _deciles(run: RunData, pair: tuple[Side, Side]) -> Block:
         "candidate and incumbent."
     )
     return Chart(table.title, description, paired_bars(bars, "dollars per household"), table)
+
+
+def _mean_change(side: Side, place: int | None) -> tuple[Cell, Cell]:
+    """Return a decile's mean change in dollars and relative; dashes where the side has none."""
+    if place is None:
+        return Cell(NOTHING), Cell(NOTHING)
+    at = ("report", "deciles", place)
+    change = side.cell(*at, "absolute_change", unit="usd", signed=True)
+    share = side.cell(*at, "relative_change", unit="share", signed=True)
+    return replace(change, note=side.get(*at, "reason") or ""), share
 
 
 def _decile(name: str) -> str:

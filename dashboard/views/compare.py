@@ -15,33 +15,38 @@ from dashboard.units import shown, words
 from dashboard.views.compare_facts import (
     AGAINST_INCUMBENT,
     OF_BENCHMARKS,
+    OF_ERRORS,
+    OF_FILES,
     OF_LOSSES,
     OF_RUNTIME,
     Pair,
     facts_notice,
-    facts_table,
+    facts_section,
+    told_notices,
 )
 from dashboard.views.compare_gates import gates_section
 from dashboard.views.compare_targets import targets_section
 from dashboard.views.lookup import place_of
+from dashboard.views.target_filters import target_frame
+from dashboard.views.target_sides import doubts
+from dashboard.views.verdicts import RESULTS, verdict_words
 
 SLUG, TITLE = "compare", "Compare two runs"
 _LOSS = pointer("losses", GATING_LOSS)
-_NOTHING: tuple[str, ...] = ()
 # label, record, place, unit, what the figure rests on
 _FIGURES: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
     ("Broad loss", "loss", f"{_LOSS}/candidate", "loss", OF_LOSSES),
     ("Broad loss less the incumbent's", "loss", f"{_LOSS}/delta", "loss", AGAINST_INCUMBENT),
     ("Held-out loss", "loss", f"{_LOSS}/held_out/candidate", "loss", OF_LOSSES),
-    ("Median error", "loss", "/median_error/candidate", "share", OF_LOSSES),
-    ("Targets within 10 %", "loss", "/share_within_10pct/candidate", "share", OF_LOSSES),
+    ("Median error", "loss", "/median_error/candidate", "share", OF_ERRORS),
+    ("Targets within 10 %", "loss", "/share_within_10pct/candidate", "share", OF_ERRORS),
     ("Targets won", "loss", "/wins", "", AGAINST_INCUMBENT),
     ("Targets lost", "loss", "/losses_count", "", AGAINST_INCUMBENT),
-    ("Effective sample size", "evidence", "/weights/kish_ess", "households", _NOTHING),
-    ("Effective share of the sample", "evidence", "/weights/ess_share", "share", _NOTHING),
-    ("Households with positive weight", "evidence", "/weights/positive", "households", _NOTHING),
-    ("Weight in the heaviest 1 %", "evidence", "/weights/top_1pct_share", "share", _NOTHING),
-    ("Size of the H5", "evidence", "/subject/size_bytes", "bytes", _NOTHING),
+    ("Effective sample size", "evidence", "/weights/kish_ess", "households", OF_FILES),
+    ("Effective share of the sample", "evidence", "/weights/ess_share", "share", OF_FILES),
+    ("Households with positive weight", "evidence", "/weights/positive", "households", OF_FILES),
+    ("Weight in the heaviest 1 %", "evidence", "/weights/top_1pct_share", "share", OF_FILES),
+    ("Size of the H5", "evidence", "/subject/size_bytes", "bytes", OF_FILES),
     ("Median runtime, times the incumbent's", "runtime", "/median_ratio", "ratio", OF_RUNTIME),
     ("Peak memory", "runtime", "/peak_rss_gb/candidate", "gigabytes", OF_RUNTIME),
 )
@@ -57,17 +62,13 @@ def compare_page(a: RunData, b: RunData, *, stage: str, search: str = "", page: 
     """Return the page that compares two runs; changes are B less A."""
     pair = Pair(a, b)
     params = {"a": a.key, "b": b.key, "stage": stage}
-    same = (Notice("info", "A and B are the same run."),) if a.key == b.key else ()
-    links = tuple(
-        Link("readiness", {"run": run.key, "stage": stage}, f"{label}: {run.run_id}")
-        for label, run in (("A", a), ("B", b))
-    )
+    notices = (*_same(pair), facts_notice(pair), *told_notices(pair), *_doubts(pair))
     turned = Link(SLUG, {"a": b.key, "b": a.key, "stage": stage}, "Swap A and B")
     blocks: tuple[Block, ...] = (
-        *same,
-        facts_notice(pair),
-        Links((*links, turned)),
-        facts_table(pair),
+        *notices,
+        Links((turned,)),
+        _verdicts(pair, stage),
+        facts_section(pair),
         Section("Headline figures", (_headline(pair), _counts(pair))),
         gates_section(pair, stage),
         Section("Loss by family", tuple(_families(pair))),
@@ -75,10 +76,48 @@ def compare_page(a: RunData, b: RunData, *, stage: str, search: str = "", page: 
         targets_section(pair, params, search, page),
     )
     if search.strip() or page > 1:
-        blocks = (*blocks[: len(same) + 2], blocks[-1], *blocks[len(same) + 2 : -1])
+        head = len(notices) + 1
+        blocks = (*blocks[:head], blocks[-1], *blocks[head:-1])
     return Page(
         SLUG, TITLE, f"A is {a.run_id} ({a.product}), B is {b.run_id} ({b.product}).", blocks
     )
+
+
+def _same(pair: Pair) -> Iterator[Notice]:
+    if pair.a.key == pair.b.key:
+        yield Notice("info", "A and B are the same run.")
+
+
+def _doubts(pair: Pair) -> Iterator[Notice]:
+    """Yield what stands against relying on the records of either run."""
+    runs = {"A": pair.a} if pair.a.key == pair.b.key else {"A": pair.a, "B": pair.b}
+    for label, run in runs.items():
+        if run.has("loss", "/targets"):
+            for each in doubts(run, target_frame(run)):
+                yield Notice(each.tone, f"{label}: {each.text}")
+
+
+def _verdicts(pair: Pair, stage: str) -> Table:
+    """Return what each run was judged to be at the stage; a demonstration says so."""
+    rows = tuple(
+        (
+            Cell(
+                f"{label}: {run.run_id}", link=Link("readiness", {"run": run.key, "stage": stage})
+            ),
+            run.cell("candidate_manifest", "/label"),
+            Cell(run.state),
+            Cell(_verdict(run, stage)),
+        )
+        for label, run in (("A", pair.a), ("B", pair.b))
+    )
+    columns = (Column("Run"), Column("Candidate"), Column("State"), Column(f"Verdict for {stage}"))
+    return Table("What each run was judged to be", columns, rows)
+
+
+def _verdict(run: RunData, stage: str) -> str:
+    if not run.has(RESULTS, pointer("verdicts", stage)):
+        return "not judged"
+    return verdict_words(run, stage)
 
 
 def _pair_row(
@@ -97,7 +136,7 @@ def _headline(pair: Pair) -> Table:
 def _counts(pair: Pair) -> Table:
     named = [run.get("evidence", "/counts") or {} for run in (pair.a, pair.b)]
     rows = tuple(
-        _pair_row(pair, words(name), "evidence", pointer("counts", name), "", ())
+        _pair_row(pair, words(name), "evidence", pointer("counts", name), "", OF_FILES)
         for name in sorted({*named[0], *named[1]})
     )
     return Table("Record counts", _COLUMNS, rows)

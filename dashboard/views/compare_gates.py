@@ -30,22 +30,22 @@ _Two = tuple[GateRow | None, GateRow | None]
 
 
 def gates_section(pair: Pair, stage: str) -> Section:
-    """Return every gate of either run at a stage: changed status, changed value, unchanged."""
+    """Return every gate of either run at a stage: status changed, value or limit, unchanged."""
     title = f"Gate by gate, stage {stage}"
     absent = [run for run in (pair.a, pair.b) if not run.has(RESULTS, "/gates")]
     if absent:
         return Section(title, tuple(lacking(run, RESULTS, "The gates") for run in absent))
     paired = _paired(pair, stage)
     status = [each for each in paired if _status(each[0]) != _status(each[1])]
-    value = [each for each in paired if each not in status and _value(each[0]) != _value(each[1])]
+    value = [each for each in paired if each not in status and _judged(each[0]) != _judged(each[1])]
     same = [each for each in paired if each not in status and each not in value]
     blocks: list[Block] = [
         Prose(
             f"{len(status)} of {len(paired)} gates changed their status, {len(value)} more their "
-            f"value; {len(same)} are unchanged."
+            f"value or limit; {len(same)} are unchanged."
         ),
         _table(pair, "Status changed", status),
-        _table(pair, "Value changed, status the same", value),
+        _table(pair, "Value or limit changed, status the same", value),
         Section("Unchanged gates", (_table(pair, "Unchanged", same),), open=False),
     ]
     return Section(title, tuple(blocks))
@@ -61,8 +61,8 @@ def _status(row: GateRow | None) -> str | None:
     return None if row is None else row.status
 
 
-def _value(row: GateRow | None) -> float | None:
-    return None if row is None else row.gate["value"]
+def _judged(row: GateRow | None) -> tuple[float | None, float | None] | None:
+    return None if row is None else (row.gate["value"], row.at["limit"])
 
 
 def _table(pair: Pair, title: str, rows: list[_Two]) -> Table:

@@ -18,9 +18,14 @@ from dashboard.blocks import (
     Section,
     Table,
 )
+from dashboard.run_data import RunData
 from dashboard.views.compare_facts import AGAINST_INCUMBENT, OF_TARGETS, Pair
 from dashboard.views.empty import lacking
 from dashboard.views.target_filters import (
+    PER_PAGE,
+    ROLES,
+    asked,
+    file_name,
     holding,
     id_cell,
     on_page,
@@ -32,10 +37,15 @@ from dashboard.views.target_filters import (
 )
 
 _TITLE = "Target by target"
-_PAIRED = ("target_id", "candidate_error", "contribution")
+_OF_TARGET = ("family", "source", "geography_id", "unit")  # as B states them
+_OF_RUN = (
+    "role", "target", "candidate", "incumbent", "candidate_error", "incumbent_error",
+    "contribution", "winner",
+)  # fmt: skip
 _COLUMNS = (
     Column("Target"),
     Column("Family"),
+    Column("Role", hint="held-out targets may not be calibrated to"),
     Column("Error A", numeric=True, hint="of A's candidate, relative to the target"),
     Column("Error B", numeric=True, hint="of B's candidate, relative to the target"),
     Column("Change of error", numeric=True, hint="B - A; - is better"),
@@ -59,11 +69,8 @@ def paired_targets(pair: Pair) -> pd.DataFrame:
     The largest movers come first: by the part of the loss difference where these are comparable,
     else by the error, else by name. A change that is not comparable is left out.
     """
-    sides = [
-        target_frame(run)[list(_PAIRED)].rename_axis("place").reset_index()
-        for run in (pair.a, pair.b)
-    ]
-    both = sides[0].merge(sides[1], on="target_id", suffixes=("_a", "_b"))
+    ours, theirs = _side(pair.a, ()), _side(pair.b, _OF_TARGET)
+    both = ours.merge(theirs, on="target_id", suffixes=("_a", "_b"))
     by = None
     if not pair.differs(OF_TARGETS):
         by = "change_of_error"
@@ -77,14 +84,21 @@ def paired_targets(pair: Pair) -> pd.DataFrame:
     return both.loc[order].reset_index(drop=True)
 
 
+def _side(run: RunData, kept: tuple[str, ...]) -> pd.DataFrame:
+    """Return what a pair needs of a run's targets, each once."""
+    frame = target_frame(run)[["target_id", *kept, *_OF_RUN]]
+    return frame.rename_axis("place").reset_index().drop_duplicates("target_id")
+
+
 def _blocks(pair: Pair, params: Mapping[str, str], search: str, page: int) -> Iterator[Block]:
     both = paired_targets(pair)
     yield from _notices(pair)
     yield Figures(tuple(_figures(pair, both)))
     rows = both[holding(both["target_id"], search)]
     shown, pages = page_of(len(rows), page)
-    asked = {"search": search} if search.strip() else {}
-    yield Prose(f"{len(rows):,} of {len(both):,} paired targets. Page {shown} of {pages}.")
+    wanted = {"search": search} if search.strip() else {}
+    found = f"{len(rows):,} of {len(both):,} paired targets{asked(wanted)}"
+    yield Prose(f"{found}. Page {shown} of {pages}.")
     yield Table(
         "Paired targets, the largest movers first",
         _COLUMNS,
@@ -93,9 +107,40 @@ def _blocks(pair: Pair, params: Mapping[str, str], search: str, page: int) -> It
             for places in on_page(rows, shown)[["place_a", "place_b"]].to_numpy()
         ),
     )
-    yield from page_links("compare", {**params, **asked}, shown, pages)
-    name = f"compare-{pair.a.key}-{pair.b.key}.csv"
-    yield Download(f"These {len(rows):,} paired targets as CSV", name, rows)
+    yield from page_links("compare", {**params, **wanted}, shown, pages)
+    name = file_name(f"compare-{pair.a.run_id}-with", pair.b, wanted)
+    file = rows.drop(columns=["place_a", "place_b"])
+    yield Download(f"These {len(rows):,} paired targets as CSV", name, file)
+    yield from _alone(pair, set(both["target_id"]))
+
+
+def _alone(pair: Pair, paired: set[str]) -> Iterator[Section]:
+    """Yield the targets that only one run compares, and what the other says of them."""
+    rows: list[tuple[Cell, ...]] = []
+    file: list[dict[str, str]] = []
+    for label, run, other in (("A", pair.a, pair.b), ("B", pair.b, pair.a)):
+        dropped = {
+            each["target_id"]: each["reason"] for each in other.get("loss", "/dropped") or ()
+        }
+        for place, each in enumerate(run.get("loss", "/targets")):
+            if (name := each["target_id"]) in paired:
+                continue
+            why = dropped.get(name, "the other run's record does not name it")
+            file.append({"target_id": name, "only_in": label, "reason": why})
+            if len(rows) < PER_PAGE:
+                rows.append((id_cell(run, place), Cell(label), Cell(why)))
+    if not file:
+        return
+    left = len(file) - len(rows)
+    table = Table(
+        "Targets that only one run compares",
+        (Column("Target"), Column("Only in"), Column("Why not in the other")),
+        tuple(rows),
+        note=f"{left:,} more are in the file." if left else "",
+    )
+    name = file_name(f"only-one-of-{pair.a.run_id}-and", pair.b, {})
+    whole = Download(f"All {len(file):,} targets of one run only, as CSV", name, pd.DataFrame(file))
+    yield Section("Targets that only one run compares", (table, whole), open=False)
 
 
 def _notices(pair: Pair) -> Iterator[Notice]:
@@ -135,6 +180,7 @@ def _row(pair: Pair, a: int, b: int) -> tuple[Cell, ...]:
     return (
         id_cell(pair.b, b),
         word_cell(pair.b, b, "family"),
+        _role(pair, a, b),
         error_a,
         error_b,
         pair.change(error_a, error_b, "share", OF_TARGETS),
@@ -142,3 +188,11 @@ def _row(pair: Pair, a: int, b: int) -> tuple[Cell, ...]:
         part_b,
         pair.change(part_a, part_b, "loss", AGAINST_INCUMBENT),
     )
+
+
+def _role(pair: Pair, a: int, b: int) -> Cell:
+    """Return the role of a target; where the runs' suites hold out others, that of each."""
+    ours, theirs = word_cell(pair.a, a, "role", ROLES), word_cell(pair.b, b, "role", ROLES)
+    if ours.raw == theirs.raw:
+        return theirs
+    return Cell(f"A: {ours.text}, B: {theirs.text}", rule="role in A, role in B")

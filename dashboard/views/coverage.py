@@ -26,12 +26,14 @@ from dashboard.run_data import RunData
 from dashboard.units import NOTHING, words
 from dashboard.views.coverage_left_out import left_out_sections
 from dashboard.views.empty import lacks_record_page
-from dashboard.views.state_map import place_name
+from dashboard.views.states import place_name
 from dashboard.views.target_filters import (
     PER_PAGE,
     ROLES,
+    asked,
     choices,
     chosen_of,
+    file_name,
     holding,
     id_cell,
     on_page,
@@ -40,6 +42,7 @@ from dashboard.views.target_filters import (
     target_frame,
     word_cell,
 )
+from dashboard.views.target_sides import held_out_doubts
 
 SLUG, TITLE = "coverage", "Targets coverage"
 # What a target must state (plan: Epic 2, exit); the gate targets.provenance judges the same.
@@ -93,8 +96,8 @@ def coverage_page(run: RunData, filters: CoverageFilters, *, per_page: int = PER
         Section("Counts", tuple(_counts(run, frame))),
         *left_out_sections(run, frame),
     )
-    asked = bool(chosen_of(filters)) or filters.page > 1
-    blocks = (listed, *overview) if asked else (*overview, listed)
+    first = bool(chosen_of(filters)) or filters.page > 1
+    blocks = (listed, *overview) if first else (*overview, listed)
     return Page(
         SLUG,
         TITLE,
@@ -121,8 +124,10 @@ def _provenance(run: RunData, frame: pd.DataFrame) -> Iterator[Block]:
             "Complete them in the target registry, or exclude them from the suite with a reason.",
         )
         yield _lacking_table(run, bad)
-        yield Download("All targets that lack something, as CSV", "targets-lacking.csv", bad)
+        name = file_name("targets-lacking", run, {})
+        yield Download("All targets that lack something, as CSV", name, bad)
     yield from _unaccounted(run)
+    yield from held_out_doubts(run)
     yield Figures(tuple(_figures(run, frame, len(bad))))
 
 
@@ -194,7 +199,7 @@ def _listed(
     rows = frame.loc[order][keep.loc[order]]
     chosen = chosen_of(filters)
     page, pages = page_of(len(rows), filters.page, per_page)
-    yield Prose(f"{len(rows):,} of {len(frame):,} targets. Page {page} of {pages}.")
+    yield Prose(f"{len(rows):,} of {len(frame):,} targets{asked(chosen)}. Page {page} of {pages}.")
     if chosen:
         yield Links((Link(SLUG, {"run": run.key}, "All targets, without filters"),))
     yield Table(
@@ -204,7 +209,8 @@ def _listed(
         note="Targets that lack something come first.",
     )
     yield from page_links(SLUG, {"run": run.key, **chosen}, page, pages)
-    yield Download(f"These {len(rows):,} targets as CSV", f"coverage-{run.run_id}.csv", rows)
+    name = file_name("coverage", run, chosen)
+    yield Download(f"These {len(rows):,} targets as CSV", name, rows)
 
 
 def _target_row(run: RunData, place: int) -> tuple[Cell, ...]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
-from dashboard.blocks import Block, Cell, Column, Section, Table
+from dashboard.blocks import Block, Cell, Column, Download, Section, Table
 from dashboard.run_data import RunData, pointer
 from dashboard.units import words
 from dashboard.views.empty import lacking
 from dashboard.views.lookup import short
+from dashboard.views.target_filters import PER_PAGE, file_name
 
 
 def left_out_sections(run: RunData, frame: pd.DataFrame) -> tuple[Section, ...]:
@@ -19,7 +21,7 @@ def left_out_sections(run: RunData, frame: pd.DataFrame) -> tuple[Section, ...]:
     return (
         Section("Held-out sets", tuple(_held_out(run, frame))),
         Section("Targets that the suite leaves out", _excluded(run), open=False),
-        Section("Targets that were not compared", (_dropped(run),), open=False),
+        Section("Targets that were not compared", tuple(_dropped(run)), open=False),
         Section("Where the targets come from", (_registry(run),)),
     )
 
@@ -105,19 +107,37 @@ def _excluded_row(run: RunData, place: int, each: Mapping[str, Any]) -> tuple[Ce
     return run.cell("suite", at), Cell(which), reason
 
 
-def _dropped(run: RunData) -> Table:
-    rows = tuple(
-        tuple(
-            run.cell("loss", pointer("dropped", place, field)) for field in ("target_id", "reason")
+def _dropped(run: RunData) -> Iterator[Block]:
+    """Yield how many targets were not compared for which reason, the first, and all as a file."""
+    dropped = run.get("loss", "/dropped") or []
+    reasons = Counter(each["reason"] for each in dropped)
+    if len(reasons) > 1:
+        rows = tuple(
+            (Cell(why), _times(run, count)) for why, count in reasons.most_common(PER_PAGE)
         )
-        for place in range(len(run.get("loss", "/dropped")))
-    )
-    return Table(
+        columns = (Column("Reason"), Column("Targets", numeric=True))
+        yield Table("Reasons, the most frequent first", columns, rows)
+    yield Table(
         "Targets of the suite that were not compared, and why",
         (Column("Target"), Column("Reason")),
-        rows,
-        note="A target is compared only where both files have an estimate of it.",
+        tuple(_dropped_row(run, place) for place in range(min(len(dropped), PER_PAGE))),
+        note="A target is compared only where both files have an estimate of it."
+        + (f" {left:,} more are in the file." if (left := len(dropped) - PER_PAGE) > 0 else ""),
     )
+    if dropped:
+        frame = pd.DataFrame(dropped, columns=["target_id", "reason"])
+        name = file_name("targets-not-compared", run, {})
+        yield Download(f"All {len(dropped):,} targets not compared, as CSV", name, frame)
+
+
+def _dropped_row(run: RunData, place: int) -> tuple[Cell, ...]:
+    fields = ("target_id", "reason")
+    target, reason = (run.cell("loss", pointer("dropped", place, field)) for field in fields)
+    return target, reason
+
+
+def _times(run: RunData, count: int) -> Cell:
+    return run.derived(count, "", "number of entries in dropped with this reason")
 
 
 def _registry(run: RunData) -> Table:

@@ -30,14 +30,15 @@ from dashboard.views.gate_charts import (
     stage_rows,
     value_chart,
 )
-from dashboard.views.gate_parts import HELD_OUT, parts_blocks, top_target
+from dashboard.views.gate_parts import parts_blocks, top_target
 from dashboard.views.gate_past import past_section
 from dashboard.views.gate_rule import rule_table
-from dashboard.views.lookup import gate_link
+from dashboard.views.lookup import gate_link, short
 from dashboard.views.verdicts import (
     PASSING,
     RESULTS,
     GateRow,
+    gate_exceptions,
     gate_limit,
     gate_margin,
     gate_name,
@@ -48,7 +49,6 @@ from dashboard.views.verdicts import (
     gate_value,
     group_title,
     other_stage,
-    short,
 )
 
 _SLUG = "gate"
@@ -94,15 +94,18 @@ def gates_page(run: RunData, *, stage: str) -> Page:
         Column(f"Stage {other_stage(stage)}"),
         Column(f"Blocks {stage}"),
         *(Column(label, numeric=True) for label in ("Value", "Limit", "Margin")),
-        Column("Noise"),
     )
-    table = Table(f"The gates of {run.run_id}", columns, tuple(_line(run, row) for row in rows))
+    left_out = ", ".join(run.get(RESULTS, "/deselected") or ())
+    note = f"Left out of this run, so not judged: {left_out}." if left_out else ""
+    lines = tuple(_line(run, row) for row in rows)
+    table = Table(f"The gates of {run.run_id}", columns, lines, note)
     lead = "Every gate with its status, in the order of the policy. Choose one to see its reasons."
     return Page(_SLUG, title, lead, (table,))
 
 
 def _line(run: RunData, row: GateRow) -> tuple[Cell, ...]:
     other = replace(row, stage=other_stage(row.stage))
+    noise = gate_noise(row).text if row.gate["within_noise"] is not None else ""
     return (
         gate_name(run, row),
         Cell(group_title(row.gate["group"])),
@@ -111,8 +114,7 @@ def _line(run: RunData, row: GateRow) -> tuple[Cell, ...]:
         Cell("yes" if row.at["blocking"] else "no"),
         gate_value(run, row),
         gate_limit(run, row),
-        gate_margin(run, row),
-        gate_noise(row),
+        replace(gate_margin(run, row), note=noise),
     )
 
 
@@ -149,7 +151,8 @@ def _finding(row: GateRow) -> Notice:
     """Return the status, the finding, and the next step where one is needed."""
     status, gate = words(row.status), row.gate
     stands = f"{status}, and this blocks it" if row.blocks else status
-    said = f"Stage {row.stage}: {stands}. {gate['message']}."
+    reasons = ". ".join(filter(None, (row.own_reason, gate["message"])))
+    said = f"Stage {row.stage}: {stands}. {reasons}."
     needed = row.status not in PASSING and gate["remedy"] != "none needed"
     remedy = f" What to do: {gate['remedy']}." if needed else ""
     return Notice(_TONES[row.status], f"{said}{remedy}")
@@ -163,8 +166,7 @@ def _causes(run: RunData, row: GateRow) -> Iterator[Link]:
         yield Link("target", {"run": run.key, "target": top}, f"Top contributor: {top}")
     # a gate judged by the incumbent's own estimate has parts, but no targets
     if group in _TARGET_GROUPS and (top or not row.gate["contributors"]):
-        held = {"role": "held_out"} if row.id == HELD_OUT else {}
-        yield Link("targets", {"run": run.key, "gate": row.id, **held}, "Targets of this gate")
+        yield Link("targets", {"run": run.key, "gate": row.id}, "Targets of this gate")
     if group == "benchmark":
         yield _benchmark_link(run, row.id)
     if group in _ARTIFACT_GROUPS:
@@ -215,21 +217,9 @@ def _stages(run: RunData, row: GateRow) -> Table:
 
 def _exceptions(run: RunData, row: GateRow) -> Iterator[Block]:
     """Yield the waivers, explanations and product decisions that cover a failure."""
-    ids, details = row.gate["exceptions"], row.gate["details"]
-    if not ids:
-        return
-    lines = []
-    for place, each in enumerate(ids):
-        said = next((n for n, text in enumerate(details) if f" {each}: " in text), None)
-        at = pointer("gates", row.place, "details", said if said is not None else len(details))
-        lines.append(
-            (
-                run.cell(RESULTS, pointer("gates", row.place, "exceptions", place)),
-                run.cell(RESULTS, at),
-            )
-        )
-    columns = (Column("Record"), Column("Who answers for it, until when, and why"))
-    yield Table("Waiver or explanation", columns, tuple(lines))
+    if lines := tuple(gate_exceptions(run, row)):
+        columns = (Column("Record"), Column("Who answers for it, until when, and why"))
+        yield Table("Waiver or explanation", columns, lines)
 
 
 def _details(run: RunData, row: GateRow) -> Iterator[Block]:
@@ -252,7 +242,7 @@ def _evidence(run: RunData, row: GateRow) -> Section:
             ("policy", "/policy/sha256"),
         )
     ]
-    columns = (Column("Record"), Column("SHA-256", hint="the first 12 digits"))
+    columns = (Column("Record"), Column("SHA-256", hint="the first 12 digits; all of them below"))
     table = Table("What the gate was judged on", columns, tuple(lines))
     return Section("Evidence and its hashes", (table,))
 

@@ -11,7 +11,7 @@ from dashboard.blocks import Cell, Column, Link, Prose, Section, Source, Status,
 from dashboard.run_data import RunData, pointer
 from dashboard.units import shown, words
 from dashboard.views.gate_charts import past_chart
-from dashboard.views.published import rows_of, text_of
+from dashboard.views.published import moment, rows_of, text_of, told_apart
 from dashboard.views.verdicts import RESULTS, GateRow
 
 PAST = 100
@@ -23,36 +23,42 @@ def past_section(run: RunData, row: GateRow, history: pd.DataFrame) -> Section:
     if history.empty:
         return Section(title, (Prose("No run of the index has judged this gate."),))
     past = rows_of(history.head(PAST).iloc[::-1])
-    lines = tuple(_past_line(each, row, run) for each in reversed(past))
+    labels = told_apart(past, "run")
+    lines = tuple(
+        _past_line(each, label, row, run)
+        for each, label in zip(reversed(past), reversed(labels), strict=True)
+    )
     columns = (
         *map(Column, ("Run", "Judged", "Status")),
         *(Column(label, numeric=True) for label in ("Value", "Limit")),
     )
     note = "Runs may be held against different incumbents: see the page of all runs."
+    if len(history) > PAST:
+        note += f" The newest {PAST} of {len(history)} runs."
     table = Table(f"{row.id} by run, the newest first", columns, lines, note)
     points = [
         {
-            "run": text_of(each["run_id"]),
+            "run": label,
             "value": float(each["value"]),
             "limit": number_of(each[f"limit_{row.stage}"]),
             "shown": each["run"] == run.key,
         }
-        for each in past
-        if number_of(each["value"]) is not None
+        for each, label in zip(past, labels, strict=True)
+        if number_of(each["value"]) is not None and text_of(each["unit"]) == row.gate["unit"]
     ]
     if not points:
         return Section(title, (table,))
     return Section(title, (past_chart(title, row.gate["unit"], points, table),))
 
 
-def _past_line(each: Mapping[str, Any], row: GateRow, run: RunData) -> tuple[Cell, ...]:
+def _past_line(each: Mapping[str, Any], label: str, row: GateRow, run: RunData) -> tuple[Cell, ...]:
     key, at = str(each["run"]), pointer("gates", int(each["position"]))
-    link = Link("gate", {"run": key, "gate": row.id, "stage": row.stage}, text_of(each["run_id"]))
+    link = Link("gate", {"run": key, "gate": row.id, "stage": row.stage}, label)
     status = text_of(each[f"status_{row.stage}"])
     unit = text_of(each["unit"])
     return (
-        Cell(text_of(each["run_id"]), link=link, note="this run" if key == run.key else ""),
-        Cell(text_of(each["judged_at"])),
+        Cell(label, link=link, note="this run" if key == run.key else ""),
+        Cell(moment(text_of(each["judged_at"]))),
         Cell(words(status), status=cast("Status", status) if status else None),
         indexed(each["value"], unit, Source(key, RESULTS, f"{at}/value")),
         indexed(

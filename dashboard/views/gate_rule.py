@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from dashboard.blocks import Cell, Column, Table
 from dashboard.run_data import RunData
 from dashboard.units import shown
-from dashboard.views.verdicts import RESULTS, GateRow, gate_limit
+from dashboard.views.verdicts import COMPARED, RESULTS, GateRow, gate_limit
 
-_DIRECTION = re.compile(r" is (?:not )?(below|no more than|more than|within|at least|less than) ")
 # what a broken rule is told by: the rule
 _BROKEN: Mapping[str, str] = {"more than": "no more than", "less than": "at least"}
 _DIRECTIONS: Mapping[str, str] = {
@@ -26,13 +24,18 @@ def rule_table(run: RunData, row: GateRow) -> Table:
     place = _policy_place(run, row.id)
     lines = (
         (Cell("What must hold"), run.cell(RESULTS, f"/gates/{row.place}/title")),
-        (Cell("In full"), run.cell("policy", f"/gates/{place}/doc")),
+        (Cell("In full"), run.cell("policy", f"/gates/{place}/doc", note=_unkept(run))),
         (Cell("Clause"), run.cell(RESULTS, f"/gates/{row.place}/clause")),
         (Cell("Unit"), run.cell(RESULTS, f"/gates/{row.place}/unit")),
         (Cell("Rule of the limit"), Cell(_rule_of_limit(run, row, place))),
         (Cell(f"Limit at stage {row.stage}"), gate_limit(run, row)),
     )
     return Table("The rule", (Column("What"), Column("In words")), lines)
+
+
+def _unkept(run: RunData) -> str:
+    """Return why the policy's own words are not to be had; empty where they are."""
+    return "" if run.has("policy") else run.why_absent("policy")
 
 
 def _policy_place(run: RunData, gate: str) -> int:
@@ -45,9 +48,9 @@ def _rule_of_limit(run: RunData, row: GateRow, place: int) -> str:
     """Return how the limit of the stage is formed, from the policy, else from the finding."""
     limit = run.get("policy", f"/gates/{place}/stages/{row.stage}/limit")
     if limit is None:
-        found = _DIRECTION.search(row.at["message"])
+        found = COMPARED.search(row.at["message"])
         if not found:
-            return "See the title."
+            return "The records of this run do not state it."
         return f"The value must be {_BROKEN.get(found.group(1), found.group(1))} the limit."
     unit = row.gate["unit"]
     parts = []

@@ -16,10 +16,19 @@ from dashboard.units import shown
 from dashboard.views.empty import no_run_of, no_run_page
 from dashboard.views.gate_charts import IN_ORDER, SLANTED
 from dashboard.views.gate_past import indexed, number_of
-from dashboard.views.published import broken_runs, flag, rows_of, run_link, text_of
-from dashboard.views.verdicts import listed_verdict
+from dashboard.views.published import (
+    broken_runs,
+    flag,
+    moment,
+    rows_of,
+    run_link,
+    text_of,
+    told_apart,
+)
+from dashboard.views.verdicts import STAGES, listed_verdict
 
 SHOWN = 200
+_NAMED = 5
 _SLUG = "history"
 _BROAD = f"/losses/{GATING_LOSS}"
 _SIDES = ("candidate", "incumbent")
@@ -103,7 +112,7 @@ def history_page(runs: pd.DataFrame, gates: pd.DataFrame, *, product: str, stage
         return no_run_page(_SLUG, title)
     broken = tuple(broken_runs(runs, product))
     whole = runs[(runs["product"] == product) & (runs["state"] != "broken")]
-    found = labelled(rows_of(whole.head(SHOWN).iloc[::-1]))
+    found = _labelled(rows_of(whole.head(SHOWN).iloc[::-1]))
     if not found:
         return Page(_SLUG, title, "", (no_run_of(product), *broken))
     judged = [row for row in found if text_of(row["judged_at"])]
@@ -118,22 +127,16 @@ def history_page(runs: pd.DataFrame, gates: pd.DataFrame, *, product: str, stage
     return Page(_SLUG, title, lead, blocks)
 
 
-def labelled(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows with a `label` that tells runs of the same id apart, and what they are
-    held `against`: the incumbent and the suite.
-    """
-    ids = [text_of(row["run_id"]) for row in rows]
+def _labelled(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with a `label` and what they are held `against`: incumbent and suite."""
+    labels = told_apart(rows)
     return [
-        {
-            **row,
-            "label": run_id if ids.count(run_id) == 1 else f"{run_id} ({str(row['key'])[:4]})",
-            "against": against(row),
-        }
-        for row, run_id in zip(rows, ids, strict=True)
+        {**row, "label": label, "against": _against(row)}
+        for row, label in zip(rows, labels, strict=True)
     ]
 
 
-def against(row: Mapping[str, Any]) -> str:
+def _against(row: Mapping[str, Any]) -> str:
     """Return what a run is held against: two runs compare only where this is the same."""
     suite = text_of(row["suite_sha256"])[:8]
     return f"{text_of(row['incumbent_id']) or 'no incumbent'}, suite {suite or 'unknown'}"
@@ -144,7 +147,9 @@ def _caution(rows: Sequence[Mapping[str, Any]], left: int) -> Iterator[Block]:
     kinds = dict.fromkeys(row["against"] for row in rows)
     if len(kinds) > 1:
         said = "These runs are not all held against the same incumbent by the same suite"
-        yield Notice("warning", f"{said}: {'; '.join(kinds)}. No line joins the one to the other.")
+        named = "; ".join([*kinds][:_NAMED])
+        more = f"; and {len(kinds) - _NAMED} more" if len(kinds) > _NAMED else ""
+        yield Notice("warning", f"{said}: {named}{more}. No line joins the one to the other.")
     if left > 0:
         yield Notice("info", f"The newest {SHOWN} runs are shown; {left} older ones are left out.")
 
@@ -235,18 +240,14 @@ def _failing(rows: Sequence[Mapping[str, Any]], gates: pd.DataFrame, stage: str)
 
 def _all_runs(rows: Sequence[Mapping[str, Any]], stage: str) -> Table:
     """Return every run, the newest first, with links to it and to its comparison."""
-    columns = tuple(
-        map(
-            Column,
-            ("Run", "State", "Judged", "Default", "Beta", "Held against", "Candidate", "Compare"),
-        )
-    )
+    columns = tuple(map(Column, ("Run", "Beta", "Default", "Judged", "Held against", "Compare")))
     lines: list[tuple[Cell, ...]] = []
     earlier = None
     for row in rows:
         lines.append(_run_line(row, earlier, stage))
         earlier = row if text_of(row["judged_at"]) else earlier
-    return Table("All runs, the newest first", columns, tuple(reversed(lines)))
+    note = "Below each run: whether it is sealed, and the SHA-256 of its candidate."
+    return Table("All runs, the newest first", columns, tuple(reversed(lines)), note)
 
 
 def _run_line(
@@ -255,20 +256,18 @@ def _run_line(
     demonstration = flag(row["demonstration"])
     verdicts = (
         Cell(listed_verdict(text_of(row[f"verdict_{each}"]), demonstration=demonstration))
-        for each in ("default", "beta")
+        for each in STAGES
     )
     link = Link("readiness", {"run": str(row["key"]), "stage": stage}, row["label"])
     compared = Cell("nothing to compare with")
     if earlier is not None and text_of(row["judged_at"]):
         params = {"a": str(earlier["key"]), "b": str(row["key"])}
         compared = Cell("with the one before", link=Link("compare", params, "compare"))
-    sha = text_of(row["candidate_sha256"])
+    sha = text_of(row["candidate_sha256"])[:12] or "no candidate"
     return (
-        Cell(row["label"], link=link),
-        Cell(text_of(row["state"])),
-        Cell(text_of(row["judged_at"]) or "not judged"),
+        Cell(row["label"], link=link, note=f"{text_of(row['state'])}, {sha}"),
         *verdicts,
+        Cell(moment(text_of(row["judged_at"])) or "not judged"),
         Cell(row["against"]),
-        Cell(sha[:12] or "not known", sha or None),
         compared,
     )

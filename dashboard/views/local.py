@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -17,8 +18,10 @@ from dashboard.blocks import (
     Section,
     Table,
 )
-from dashboard.run_data import GATING_LOSS, RunData, pointer
+from dashboard.run_data import GATING_LOSS, RunData
 from dashboard.units import NOTHING
+from dashboard.views.artifacts_cost import spread
+from dashboard.views.local_basis import basis
 from dashboard.views.local_gates import local_gates
 from dashboard.views.local_pairs import (
     INCUMBENTS,
@@ -28,18 +31,25 @@ from dashboard.views.local_pairs import (
     incumbent_of,
     judged_at,
     lead_of,
-    local_places,
     local_sides,
     loss_sides,
     measures,
     missing_of,
     pairs_of,
+    wanted,
 )
 from dashboard.views.local_places import places
-from dashboard.views.lookup import compared, row_of
+from dashboard.views.local_routing import routing
+from dashboard.views.lookup import SIDE_RECORDS, compared, row_of
+from dashboard.views.published import LISTED, rows_of, text_of
+from dashboard.views.verdicts import listed_verdict
 
-_FAST = "mp-local-fast"
-_EXAMPLE = "3903"  # Ohio, 3rd congressional district
+_SIZES = {
+    "Households": ("/counts/household", ""),
+    "Households with a positive weight": ("/weights/positive", ""),
+    "Effective sample size (Kish), households": ("/weights/kish_ess", ""),
+    "Weight of the heaviest 1 % of households": ("/weights/top_1pct_share", "share"),
+}
 
 
 def local_page(candidates: Sequence[RunData], runs: pd.DataFrame) -> Page:
@@ -51,15 +61,15 @@ def local_page(candidates: Sequence[RunData], runs: pd.DataFrame) -> Page:
     pairs = pairs_of(candidates)
     blocks = (
         *_state(candidates, runs),
-        Section("Which file to use", tuple(_routing(candidates))),
+        Section("Which file to use", tuple(routing(candidates))),
         Section(
             "mp-local-rich and mp-local-fast against PE small-L0 and big-L0", (_matrix(pairs),)
         ),
         *(_comparison(pair) for pair in pairs if pair.run is not None),
-        Section("What is missing, item by item", (_missing(pairs),)),
+        Section("What is missing, item by item", (*basis(candidates), _missing(pairs))),
         Section("Local release gates", (local_gates(pairs),)),
         *places(pairs),
-        *_other_runs(candidates),
+        *_other_runs(candidates, runs),
     )
     lead = "The heavier, locally calibrated products: no analysis may rely on them before release."
     return Page("local", "Local products", lead, blocks)
@@ -67,85 +77,33 @@ def local_page(candidates: Sequence[RunData], runs: pd.DataFrame) -> Page:
 
 def _state(candidates: Sequence[RunData], runs: pd.DataFrame) -> Iterator[Block]:
     """Yield whether there is any local run, and the broken ones with the reason."""
+    broken = tuple(_broken(runs))
     if not candidates:
+        said = "There is no run of mp-local-rich or mp-local-fast"
+        if any(row[1].text in PRODUCTS for row in broken):
+            said = "No run of mp-local-rich or mp-local-fast can be read"
         yield Notice(
             "empty",
-            "There is no run of mp-local-rich or mp-local-fast, so nothing local has been measured "
-            "against PE small-L0 or big-L0. Every item that is missing is listed below. Once a "
-            "run folder exists, judge it and index it:",
+            f"{said}, so nothing local has been measured against PE small-L0 or big-L0. Every item "
+            "that is missing is listed below. Once all of them exist, judge the run folder and "
+            "index it:",
             "mpgate bundle judge RUN --incumbent pe-local-small-l0 && mpgate index --root runs",
         )
+    if broken:
+        note = "" if len(broken) <= LISTED else f"The first {LISTED} of {len(broken)}."
+        columns = (Column("Run folder"), Column("Product"), Column("What is wrong"))
+        yield Table("Local runs that cannot be read", columns, broken[:LISTED], note)
+
+
+def _broken(runs: pd.DataFrame) -> Iterator[tuple[Cell, ...]]:
+    """Yield the broken local runs; one too broken to tell its product may be local too."""
     if runs.empty:
         return
-    broken = runs[runs["product"].isin(PRODUCTS) & (runs["state"] == "broken")]
-    if not broken.empty:
-        rows = tuple(
-            (Cell(str(row["folder"])), Cell(str(row["product"])), Cell(str(row["reason"])))
-            for row in broken.to_dict("records")
-        )
-        columns = (Column("Run folder"), Column("Product"), Column("What is wrong"))
-        yield Table("Local runs that cannot be read", columns, rows)
-
-
-def usable(candidates: Sequence[RunData]) -> RunData | None:
-    """Return the newest mp-local-fast run whose verdict lets it replace a real incumbent."""
-    ready = [
-        run
-        for run in candidates
-        if run.product == _FAST
-        and run.get("gate_results", "/verdicts/default/verdict") == "ready"
-        and run.get("gate_results", "/demonstration") is False
-    ]
-    return max(ready, key=judged_at, default=None)
-
-
-def _routing(candidates: Sequence[RunData]) -> Iterator[Block]:
-    """Yield which file answers which question, as the plan routes users."""
-    run = usable(candidates)
-    yield _plain_answer(run)
-    missing = "the shard of mp-local-fast is missing today"
-    uncalibrated = 'mp-national, labelled "not state-calibrated"'
-    if run is None:
-        state = f"{uncalibrated}: {missing}"
-        district = f"no file of this project: {missing}; never mp-national"
-    else:
-        state = f"the state's shard of mp-local-fast; without one {uncalibrated}"
-        district = "the place's shard of mp-local-fast; without one no file, never mp-national"
-    national = "mp-national once it is released (see Readiness), until then its incumbent"
-    rows = (
-        ("National microsimulation", national),
-        (
-            "National results by state or demographic group",
-            "the same national file, unless weights calibrated locally are asked for",
-        ),
-        ("Analyses calibrated to a state", state),
-        ("Congressional districts and smaller places", district),
-        ("Research sweeps, work on targets", "mp-local-rich, for research only"),
-    )
-    columns = (Column("Question"), Column("File to use today"))
-    cells = tuple((Cell(question), Cell(answer)) for question, answer in rows)
-    note = "The national file is not calibrated to states (plan: User-facing routing)."
-    yield Table("Routing of analyses", columns, cells, note)
-
-
-def _plain_answer(run: RunData | None) -> Notice:
-    """Return what an analyst is told who asks for one congressional district."""
-    asked = "Asked about one place, such as Ohio's 3rd congressional district:"
-    if run is None:
-        return Notice(
-            "warning",
-            f"{asked} no file of this project is calibrated to it today. Do not use mp-national "
-            "for it: its weights are not calibrated to states, let alone to districts. PE's "
-            "published local files stay the source of official local figures until mp-local-fast "
-            "is released.",
-        )
-    measured = _EXAMPLE in local_places(run)
-    how = "has targets of that district, listed below" if measured else "has no target of it"
-    return Notice(
-        "info",
-        f"{asked} use its shard of mp-local-fast, run {run.run_id}, whose loss record {how}. "
-        "Where there is no shard of a place, no file of this project answers the question.",
-    )
+    for row in rows_of(runs[runs["state"] == "broken"]):
+        product = text_of(row["product"])
+        if product in (*PRODUCTS, ""):
+            reason = text_of(row["reason"]) or "no reason is known"
+            yield Cell(text_of(row["folder"])), Cell(product or "not known"), Cell(reason)
 
 
 def _run_cell(run: RunData) -> Cell:
@@ -184,15 +142,23 @@ def _matrix(pairs: Sequence[Pair]) -> Table:
         Column("Runtime ratio", True, "Candidate over incumbent, the whole file."),
         Column("Verdict"),
     )
-    return Table("Comparisons", columns, tuple(rows), f"Losses: {below}")
+    note = (
+        f"Losses: {below} PE's objective is formed on the targets that the run keeps; clause 2 "
+        "below says whether they are the incumbent's own."
+    )
+    return Table("Comparisons", columns, tuple(rows), note)
 
 
 def _verdict(run: RunData | None) -> Cell:
-    """Return the verdict on becoming the default; a demonstration is called one."""
+    """Return the verdict on becoming the default; a demonstration is never called ready."""
     if run is None or not run.has("gate_results"):
         return Cell("unmeasured", status="unmeasured")
-    shown = "demonstration only" if run.get("gate_results", "/demonstration") else ""
-    return run.cell("gate_results", "/verdicts/default/verdict", note=shown)
+    cell = run.cell("gate_results", "/verdicts/default/verdict")
+    if not run.get("gate_results", "/demonstration"):
+        return replace(cell, text=listed_verdict(cell.text, demonstration=False))
+    text = listed_verdict(cell.text, demonstration=True)
+    rule = f"gate_results: verdict {cell.text or 'not given'}, and the run is a demonstration"
+    return Cell(text, raw=text, rule=rule)
 
 
 def _comparison(pair: Pair) -> Section:
@@ -201,12 +167,18 @@ def _comparison(pair: Pair) -> Section:
     if run is None:
         return Section(pair.title, ())
     rows = [row_of(run, label, sides, "loss") for label, sides in measures(run)]
+    rows += [
+        row_of(run, label, (run.cell(record, at, unit) for record in SIDE_RECORDS), unit)
+        for label, (at, unit) in _SIZES.items()
+    ]
     if run.has("runtime"):
-        peak = (
-            run.cell("runtime", pointer("peak_rss_gb", side), "gigabytes")
-            for side in ("candidate", "incumbent")
-        )
-        rows.append(row_of(run, "Peak memory of the benchmark run", peak, "gigabytes"))
+        rows += [
+            row_of(run, f"Median {label} of the benchmark run", spread(run, key, "median"), unit)
+            for label, key, unit in (
+                ("seconds", "total_s", "seconds"),
+                ("peak memory", "peak_rss_gb", "gigabytes"),
+            )
+        ]
     sizes = (
         run.cell("storage", "/h5/stored_bytes", "bytes"),
         run.cell("baseline", "/pins/h5_size_bytes", "bytes"),
@@ -226,8 +198,8 @@ def _missing(pairs: Sequence[Pair]) -> Table:
     return Table("Missing records", columns, rows)
 
 
-def _other_runs(candidates: Sequence[RunData]) -> Iterator[Section]:
-    """Yield all local runs, those against other incumbents included."""
+def _other_runs(candidates: Sequence[RunData], runs: pd.DataFrame) -> Iterator[Section]:
+    """Yield the local runs, those against other incumbents too, and how many more there are."""
     if not candidates:
         return
     rows = tuple(
@@ -250,4 +222,7 @@ def _other_runs(candidates: Sequence[RunData]) -> Iterator[Section]:
         Column("Judged at"),
     )
     note = "Only comparisons with PE small-L0 and big-L0 count for the gates above."
-    yield Section("All local runs", (Table("Local runs", columns, rows, note),), open=False)
+    left = len(wanted(runs)) - len(rows)
+    if left > 0:
+        note = f"{left} more are on the page of all runs. {note}"
+    yield Section("Local runs", (Table("Local runs", columns, rows, note),), open=False)

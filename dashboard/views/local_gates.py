@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from dashboard.blocks import Cell, Column, Table
 from dashboard.run_data import GATING_LOSS, RunData
@@ -11,6 +12,7 @@ from dashboard.units import NOTHING, words
 from dashboard.views.local_pairs import (
     INCUMBENTS,
     OBJECTIVE,
+    PLAN_PINS,
     PRODUCTS,
     Pair,
     lead_of,
@@ -61,8 +63,8 @@ def local_gates(pairs: Sequence[Pair]) -> Table:
         Column("What is missing"),
     )
     note = (
-        "No policy for local products exists, so nothing on this page passes or fails: it says "
-        "what the records hold (plan: Local release gates)."
+        "Nothing passes or fails here: the table says what the records hold of each clause (plan: "
+        "Local release gates). The verdict of a run is in the comparisons above."
     )
     return Table("Local release gates", columns, tuple(rows), note)
 
@@ -86,10 +88,12 @@ def _pinned(pairs: Sequence[Pair]) -> Iterator[Row]:
     for incumbent, label in INCUMBENTS.items():
         runs = [run for run in _runs(pairs, incumbent=incumbent) if run.has("baseline")]
         if not runs:
-            missing = f"a run that compares with {incumbent}: no baseline record names its pins"
+            missing = f"a run that compares with {incumbent}, with its pins: {PLAN_PINS}"
             yield _row(_CLAUSES[0], label, Cell("nothing"), missing)
             continue
         unknown = unknown_pins(runs[0])
+        if len({run.get("baseline", "/pins/h5_sha256") for run in runs}) > 1:
+            unknown.append("one identity: the runs compare with different files of this name")
         known = [words(name) for name, value in runs[0].get("baseline", "/pins").items() if value]
         there = Cell(", ".join(known) or "nothing is pinned", note="baseline record")
         yield _row(_CLAUSES[0], label, there, ", ".join(unknown))
@@ -103,16 +107,31 @@ def _losses(pairs: Sequence[Pair], clause: str, loss: str, part: str = "") -> It
             missing = "no run compares them" if pair.run is None else "the loss record lacks it"
             yield _row(clause, pair.title, Cell("nothing"), missing)
         else:
-            there = Cell(found.text, found.raw, found.source, found.rule, note=_BELOW)
-            yield _row(clause, pair.title, there, "")
+            there = replace(found, note="; ".join(filter(None, (_BELOW, found.note))))
+            missing = unproven(pair.run) if pair.run and loss == OBJECTIVE else ""
+            yield _row(clause, pair.title, there, missing)
+
+
+def unproven(run: RunData) -> str:
+    """Return why the objective of a run is not shown to be the incumbent's own; empty if it is.
+
+    The plan asks for the pinned objective on the exact subset of targets that it was fitted to.
+    """
+    local = run.get("baseline", "/local") or {}
+    names = {"objective": "objective definition", "target_subset_sha256": "exact target subset"}
+    unknown = [label for key, label in names.items() if not local.get(key)]
+    if unknown:
+        return f"the incumbent's {' and '.join(unknown)}: not pinned, so this is not its own"
+    if local["target_subset_sha256"] != run.get("loss", "/kept/sha256"):
+        return "the loss on the incumbent's pinned target subset: other targets were kept"
+    return ""
 
 
 def _groups(pairs: Sequence[Pair]) -> Iterator[Row]:
     for product in PRODUCTS:
-        runs = _runs(pairs, product=product)
-        kinds = {
-            group["kind"] for run in runs for group in run.get("loss", "/held_out/groups") or ()
-        }
+        held = [run.get("loss", "/held_out/groups") or () for run in _runs(pairs, product=product)]
+        kinds = set(_KINDS).intersection(*({group["kind"] for group in each} for each in held))
+        kinds = kinds if held else set()
         missing = [label for kind, label in _KINDS.items() if kind not in kinds]
         there = Cell(", ".join(words(kind) for kind in sorted(kinds)) or "nothing")
         lacking = f"held-out groups of {' and '.join(missing)}" if missing else ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import pandas as pd
 
 from dashboard.blocks import Cell
 from dashboard.run_data import GATING_LOSS, RunData, pointer
@@ -26,17 +28,27 @@ _BUILD = {
     for product in PRODUCTS
 }
 _LOCAL_PINS = ("objective", "target_subset_sha256", "weight_files")
+# What every comparison must record of the incumbent (plan: Local release gates).
+PLAN_PINS = (
+    "artifact path or package id, source commit, weight files, target database path and sha256, "
+    "objective definition, exact target subset"
+)
+READABLE = ("sealed", "unsealed")
 _SIDES = ("candidate", "incumbent")
 _NONE = (Cell(NOTHING), Cell(NOTHING))
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A product and an incumbent; `run` is the newest run that compares them, None without any."""
+    """A product and an incumbent; `run` is the newest run that compares them, None without any.
+
+    `built` says that some run of the product is there, whatever it compares with.
+    """
 
     product: str
     incumbent: str
     run: RunData | None
+    built: bool
 
     @property
     def title(self) -> str:
@@ -48,15 +60,25 @@ def pairs_of(candidates: Sequence[RunData]) -> tuple[Pair, ...]:
     """Return the four comparisons that the plan asks for, each with its newest judged run."""
     found = []
     for product in PRODUCTS:
+        ours = [run for run in candidates if run.product == product]
         for incumbent in INCUMBENTS:
-            fitting = [
-                run
-                for run in candidates
-                if run.product == product and incumbent_of(run) == incumbent
-            ]
-            newest = max(fitting, key=lambda run: judged_at(run), default=None)
-            found.append(Pair(product, incumbent, newest))
+            fitting = [run for run in ours if incumbent_of(run) == incumbent]
+            newest = max(fitting, key=judged_at, default=None)
+            found.append(Pair(product, incumbent, newest, built=bool(ours)))
     return tuple(found)
+
+
+def wanted(runs: pd.DataFrame) -> list[str]:
+    """Return the keys of the local runs to load: the newest of every comparison, then the others.
+
+    `runs` is the index, newest first. Broken runs are left out.
+    """
+    if runs.empty:
+        return []
+    local = runs[runs["product"].isin(PRODUCTS) & runs["state"].isin(READABLE)]
+    counted = local[local["incumbent_id"].isin(INCUMBENTS)]
+    newest = counted.drop_duplicates(["product", "incumbent_id"])["key"]
+    return list(dict.fromkeys([*newest, *local["key"]]))
 
 
 def incumbent_of(run: RunData) -> str:
@@ -122,18 +144,29 @@ def measures(run: RunData | None) -> Iterator[tuple[str, Sides]]:
 
 
 def lead_of(run: RunData | None, sides: Sides) -> Cell:
-    """Return candidate less incumbent of a loss; below 0 is better."""
-    return Cell(NOTHING) if run is None else difference(run, *sides, "loss")
+    """Return candidate less incumbent of a loss; below 0 is better.
+
+    Of a loss whose record says that the difference is within its noise, the small print says so.
+    """
+    if run is None:
+        return Cell(NOTHING)
+    lead, source = difference(run, *sides, "loss"), sides[0].source
+    of_loss = source.pointer.removesuffix("/candidate") if source else ""
+    noisy = bool(of_loss) and run.get("loss", f"{of_loss}/within_noise") is True
+    return replace(lead, note="within noise") if noisy else lead
 
 
 def missing_of(pair: Pair) -> Iterator[tuple[str, str]]:
     """Yield what a comparison lacks: the item, and what to run for it."""
     run, judge = pair.run, f"mpgate bundle judge RUN --incumbent {pair.incumbent}"
     pin = f"fill the pins of {pair.incumbent} in the register of baselines"
-    if run is None:
+    if run is None and pair.built:
+        again = f"the same candidate in a run folder of its own, then: {judge}"
+        yield f"a run of {pair.product} against {pair.incumbent}", again
+    elif run is None:
         yield f"a run folder of {pair.product} (candidate H5 and manifest)", _BUILD[pair.product]
     if run is None or not run.has("baseline"):
-        yield f"baseline record of {pair.incumbent}", f"{pin}, then: {judge}"
+        yield f"baseline record of {pair.incumbent}: {PLAN_PINS}", f"{pin}, then: {judge}"
     else:
         unknown = unknown_pins(run)
         if unknown:

@@ -12,10 +12,11 @@ from dashboard.blocks import Cell, Chart, Column, Section, Table
 from dashboard.charts import BETTER, WORSE, styled
 from dashboard.run_data import GATING_LOSS, RunData, pointer
 from dashboard.units import words
-from dashboard.views.local_pairs import Pair, local_places
+from dashboard.views.local_pairs import LEVELS, OBJECTIVE, Pair, local_places
 from dashboard.views.state_map import place_name, state_chart
 
 _SHOWN = 20
+_LOSSES = {GATING_LOSS: "broad loss", OBJECTIVE: "PE's objective"}
 
 
 def places(pairs: Sequence[Pair]) -> Iterator[Section]:
@@ -26,9 +27,39 @@ def places(pairs: Sequence[Pair]) -> Iterator[Section]:
             continue
         chart, whole = _by_place(pair.run)
         folded = Section("Every place below the nation", (whole,), open=False)
-        blocks = (state_chart(pair.run, GATING_LOSS), chart, folded)
+        blocks = (_closer(pair.run), state_chart(pair.run, GATING_LOSS), chart, folded)
         yield Section(f"By place: {pair.title}", blocks, open=first)
         first = False
+
+
+def _closer(run: RunData) -> Table:
+    """Return at how many places each file is closer to the targets, by level and loss."""
+    levels = local_places(run)
+    rows = []
+    for loss, label in _LOSSES.items():
+        parts = run.get("loss", pointer("losses", loss, "by_geography")) or {}
+        for level, what in LEVELS.items():
+            found = [parts[each] for each, at in levels.items() if at == level and each in parts]
+            if found:
+                rows.append((Cell(what), Cell(label), *_counts(run, found)))
+    columns = (
+        Column("Places"),
+        Column("Loss"),
+        Column("Candidate closer", True),
+        Column("Incumbent closer", True),
+        Column("Equal", True),
+    )
+    return Table("Number of places where each file is closer", columns, tuple(rows))
+
+
+def _counts(run: RunData, parts: Sequence[Mapping[str, Any]]) -> Iterator[Cell]:
+    gaps = [part["candidate"] - part["incumbent"] for part in parts]
+    for count, rule in (
+        (sum(gap < 0 for gap in gaps), "places with the lower mean error of the candidate"),
+        (sum(gap > 0 for gap in gaps), "places with the lower mean error of the incumbent"),
+        (sum(gap == 0 for gap in gaps), "places with equal mean errors"),
+    ):
+        yield run.derived(count, "", rule)
 
 
 def _by_place(run: RunData) -> tuple[Chart, Table]:
@@ -44,6 +75,8 @@ def _by_place(run: RunData) -> tuple[Chart, Table]:
         Column("Candidate", True, "Mean gating error of its rows."),
         Column("Incumbent", True, "Mean gating error of its rows."),
         Column("Part of the difference", True, "Part of the broad loss's difference."),
+        Column("PE's objective, candidate", True, "Mean error of its rows, by this objective."),
+        Column("PE's objective, incumbent", True, "Mean error of its rows, by this objective."),
     )
     note = "Places with the largest part of the difference first; below 0 the candidate is better."
     bars = [
@@ -77,6 +110,7 @@ def _by_place(run: RunData) -> tuple[Chart, Table]:
 
 def _place_row(run: RunData, place: str, level: str) -> tuple[Cell, ...]:
     at = ("losses", GATING_LOSS, "by_geography", place)
+    own = ("losses", OBJECTIVE, "by_geography", place)
     return (
         Cell(place_name(place), note=place),
         Cell(words(level)),
@@ -84,4 +118,6 @@ def _place_row(run: RunData, place: str, level: str) -> tuple[Cell, ...]:
         run.cell("loss", pointer(*at, "candidate"), "loss"),
         run.cell("loss", pointer(*at, "incumbent"), "loss"),
         run.cell("loss", pointer(*at, "delta"), "loss", signed=True),
+        run.cell("loss", pointer(*own, "candidate"), "loss"),
+        run.cell("loss", pointer(*own, "incumbent"), "loss"),
     )

@@ -15,6 +15,9 @@ SIDE_RECORDS = {"evidence": "Candidate", "incumbent_evidence": "Incumbent"}
 DIFFERENCE = "candidate - incumbent"
 POINTS = "percentage points"
 JUDGE = "mpgate bundle judge RUN --incumbent BASELINE"
+BUILD = "mpgate build national --out RUN --judge BASELINE"
+# What judging a sealed run makes again; all else of it is sealed as it was built and measured.
+_OF_THE_VERDICT = frozenset({GATES, "bundle_check", "policy", "seal"})
 
 
 @dataclass(frozen=True)
@@ -142,5 +145,12 @@ def compared(title: str, rows: Iterable[tuple[Cell, ...]], *, note: str = "") ->
 
 
 def absent(run: RunData, record: str, command: str = JUDGE) -> Notice:
-    """Return the statement that a record is not there, why, and what to run."""
-    return Notice("empty", f"Not available: {run.why_absent(record)}.", command)
+    """Return the statement that a record is not there, why, and what to run.
+
+    What a sealed run lacks is never measured any more (gates.release.run): another run can have it.
+    """
+    said = f"Not available: {run.why_absent(record)}."
+    if run.state == "sealed" and record not in _OF_THE_VERDICT:
+        said += " This run is sealed and is never measured again: build into a new run folder."
+        command = BUILD if run.product == "mp-national" else ""
+    return Notice("empty", said, command)

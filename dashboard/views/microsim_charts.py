@@ -43,7 +43,8 @@ _SHAPES: Mapping[str, str] = {
 def tolerance_chart(rows: Sequence[Mapping[str, Any]]) -> Any:
     """Return each benchmark's difference as a dot over its tolerance band, in $bn.
 
-    A row holds `benchmark`, `difference`, `limit` (both $bn; the limit may be None) and `status`.
+    A row holds `benchmark`, `difference`, `limit` (both $bn; the limit may be None), `status` and
+    `blunt`: whether the limit is larger than the incumbent's whole effect. Such a band is empty.
     """
     names = [row["benchmark"] for row in rows]
     dots = pd.DataFrame(rows)
@@ -54,11 +55,12 @@ def tolerance_chart(rows: Sequence[Mapping[str, Any]]) -> Any:
     place = alt.Y("benchmark:N", sort=names, title=None)
     band = (
         alt.Chart(bands)
-        .mark_bar(color=BAND, opacity=0.35, height=14)
+        .mark_bar(color=BAND, stroke=BAND, height=14)
         .encode(
             y=place,
             x=alt.X("low:Q", title="candidate less incumbent, $bn"),
             x2="high:Q",
+            fillOpacity=alt.condition("datum.blunt", alt.value(0), alt.value(0.35)),
             tooltip=["benchmark:N", alt.Tooltip("limit:Q", title="tolerance, $bn")],
         )
     )

@@ -1,8 +1,8 @@
-"""What stands beside the benchmarks: published values, and a second engine's taxes."""
+"""What stands beside the benchmarks: published figures and values, a second engine's taxes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from dashboard.blocks import (
     Column,
     Figure,
     Figures,
+    Link,
     Notice,
     Prose,
     Table,
@@ -19,7 +20,16 @@ from dashboard.blocks import (
 )
 from dashboard.run_data import RunData, pointer
 from dashboard.units import words
-from dashboard.views.lookup import GATES, absent, gate_at, gate_links, gate_status
+from dashboard.views.lookup import (
+    GATES,
+    absent,
+    gate_at,
+    gate_links,
+    gate_status,
+    sides,
+    year,
+)
+from dashboard.views.microsim_rules import measure_of
 
 EXTERNAL_GATE = "benchmark.tara-watson.external"
 SECOND_ENGINE_GATE = "cross.taxcalc"
@@ -31,6 +41,66 @@ _AGREEMENT = {
     "correlation": "number",
     "rank_correlation": "number",
 }
+_KINDS = {
+    "external_estimate": "estimate of others",
+    "official_estimate": "official estimate",
+    "official_score": "official score",
+    "published_model_result": "published result of a model",
+}
+_CONTEXT = (
+    "What others have published on the same or a similar reform. Data, engine, year and law "
+    "differ, so these figures show the order of magnitude; no gate passes or fails by them. A "
+    "budget effect has a minus where the government loses; payments, costs and persons have none."
+)
+
+
+def published(run: RunData, benchmark: str = "") -> Iterator[Block]:
+    """Yield this run's effect and, below it, the published figures: of one benchmark, or of all."""
+    yield Prose(_CONTEXT)
+    rows = []
+    for place, entry in enumerate(run.get("suite", "/benchmarks")):
+        if benchmark in ("", entry["id"]):
+            link = Link("microsim", {"run": run.key, "benchmark": entry["id"]}, entry["id"])
+            name = Cell(entry["id"], link=None if benchmark else link)
+            rows += [(name, *row) for row in _published(run, place, entry)]
+    columns = (
+        Column("Reform"),
+        Column("Source"),
+        Column("Figure", True),
+        Column("Year", True),
+        Column("Kind"),
+        Column("How far it compares"),
+    )
+    yield Table("Published figures", columns, tuple(rows))
+
+
+def _published(run: RunData, place: int, entry: Mapping[str, Any]) -> Iterator[tuple[Cell, ...]]:
+    stated = entry["external_comparators"]
+    period = year(run.cell("suite", pointer("benchmarks", place, "period")))
+    for name in _own(run, entry, {each["unit"] for each in stated}):
+        measure = measure_of(run, name)
+        for side in sides(run, entry["id"]):
+            figure = side.cell("delta", name, unit=measure["unit"], signed=True)
+            what = Cell(measure["title"])
+            yield Cell(side.label), figure, period, Cell("this run, reform less baseline"), what
+    for number, each in enumerate(stated):
+        at = ("benchmarks", place, "external_comparators", number)
+        yield (
+            Cell(each["source"]),
+            run.cell("suite", pointer(*at, "value"), each["unit"]),
+            year(run.cell("suite", pointer(*at, "period"))),
+            Cell(_KINDS.get(each["type"], words(each["type"]))),
+            Cell(each["comparability"]),
+        )
+    if not stated:
+        nothing = Cell("–")
+        yield Cell("nobody"), nothing, nothing, nothing, Cell("the suite names no published figure")
+
+
+def _own(run: RunData, entry: Mapping[str, Any], units: Collection[str]) -> list[str]:
+    """Return the own measures to set beside: the budget, and the first in persons if others are."""
+    counted = [name for name in entry["outputs"] if measure_of(run, name)["unit"] == "persons"]
+    return ["fiscal", *(counted[:1] if "persons" in units else ())]
 
 
 def external(run: RunData, stage: str) -> Iterator[Block]:
@@ -46,7 +116,8 @@ def external(run: RunData, stage: str) -> Iterator[Block]:
     if not run.has("external"):
         yield Prose(
             "Nobody has supplied the published values yet, so nothing is compared. They come as a "
-            "record of their own: mpgate bundle judge RUN --external FILE."
+            "record of their own, given when a run folder is judged that is not sealed yet: mpgate "
+            "bundle judge RUN --external FILE."
         )
         yield _reconstructed(run)
         return

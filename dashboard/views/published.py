@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
 from dashboard.blocks import Block, Cell, Column, Link, Links, Notice, Section, Table
+from dashboard.run_data import RunData
 from dashboard.views.empty import INDEX, no_run_of
-from dashboard.views.verdicts import listed_verdict
+from dashboard.views.verdicts import STAGES, listed_verdict
+from schemas.bundle import digest_of
 
 POINT = "mpgate release point RUN --by NAME --reason TEXT"
 LISTED = 50
@@ -34,6 +37,28 @@ def pointer_notices(
         yield Notice("warning", "This is not the published candidate, but a run chosen by hand.")
         if pointer:
             yield Links((Link("readiness", {}, "Show the published candidate"),))
+
+
+def judged_again(pointer: Mapping[str, Any] | None, run: RunData) -> Iterator[Notice]:
+    """Yield that another verdict than the shown one was published: a run is judged more than once.
+
+    `run` is the published one; of every run the newest verdict is read. A verdict that was
+    only signed off since is still the published one.
+    """
+    if not pointer or not run.has("seal"):
+        return
+    entry, shown = pointer["entries"][-1], run.records["seal"]
+    unsigned = digest_of({**shown, "signed_off_by": None, "signed_off_on": None})
+    if entry["verdict_digest"] in (shown["digest"], unsigned):
+        return
+    was = listed_verdict(entry["verdict"], demonstration=bool(entry["demonstration"]))
+    said = f"verdict {entry['verdict_number']} (stage {entry['stage']}: {was}) was published"
+    yield Notice(
+        "warning",
+        f"This run was judged again since: {said}, and verdict {shown['number']} is shown. "
+        "To publish that one:",
+        POINT,
+    )
 
 
 def published_by(pointer: Mapping[str, Any] | None) -> tuple[tuple[Cell, ...], ...]:
@@ -102,7 +127,7 @@ def runs_to_choose(runs: pd.DataFrame, product: str) -> Block:
         judged = runs[(runs["product"] == product) & runs["state"].isin(("sealed", "unsealed"))]
     if judged.empty:
         return no_run_of(product)
-    columns = ("Run", "State", "Judged", "Verdict for default", "Verdict for beta", "Folder")
+    columns = ("Run", "State", "Judged", "Verdict for beta", "Verdict for default", "Folder")
     rows = tuple(_choice(row) for row in rows_of(judged.head(LISTED)))
     left = len(judged) - len(rows)
     note = f"{left} older runs are on the page of all runs." if left else ""
@@ -114,9 +139,11 @@ def _choice(row: Mapping[str, Any]) -> tuple[Cell, ...]:
     return (
         Cell(text_of(row["run_id"]), link=run_link(row)),
         Cell(text_of(row["state"])),
-        Cell(text_of(row["judged_at"])),
-        Cell(listed_verdict(text_of(row["verdict_default"]), demonstration=demonstration)),
-        Cell(listed_verdict(text_of(row["verdict_beta"]), demonstration=demonstration)),
+        Cell(moment(text_of(row["judged_at"]))),
+        *(
+            Cell(listed_verdict(text_of(row[f"verdict_{each}"]), demonstration=demonstration))
+            for each in STAGES
+        ),
         Cell(text_of(row["folder"])),
     )
 
@@ -147,6 +174,16 @@ def run_link(row: Mapping[str, Any], page: str = "readiness") -> Link:
     return Link(page, {"run": str(row["key"])}, text_of(row["run_id"]))
 
 
+def told_apart(rows: Sequence[Mapping[str, Any]], key: str = "key") -> list[str]:
+    """Return the id of every run; where several have the same, with the start of their keys."""
+    ids = [text_of(row["run_id"]) for row in rows]
+    keys = [str(row[key])[:4] for row in rows]
+    return [
+        run_id if ids.count(run_id) == 1 else f"{run_id} ({start})"
+        for run_id, start in zip(ids, keys, strict=True)
+    ]
+
+
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a frame of the index by column name."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
@@ -155,6 +192,18 @@ def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def text_of(value: Any) -> str:
     """Return a text of the index; empty where it holds nothing."""
     return "" if value is None or value is pd.NA or value != value else str(value)
+
+
+def moment(stamp: str) -> str:
+    """Return a time of the records to the minute, which breaks between day and hour; UTC stays so.
+
+    What is no such time is returned as it is.
+    """
+    try:
+        found = datetime.fromisoformat(stamp).astimezone(UTC)
+    except (OverflowError, ValueError):
+        return stamp
+    return f"{found:%Y-%m-%d %H:%M} UTC"
 
 
 def flag(value: Any) -> bool:

@@ -27,15 +27,17 @@ from dashboard.blocks import (
 from dashboard.run_data import GATING_LOSS, RunData
 from dashboard.run_data import pointer as json_pointer
 from dashboard.units import words
-from dashboard.views.empty import JUDGE, unjudged_page
-from dashboard.views.lookup import gate_link
+from dashboard.views.empty import unjudged_page
+from dashboard.views.lookup import gate_link, short
 from dashboard.views.published import (
     broken_runs,
+    judged_again,
     pointer_history,
     pointer_notices,
     published_by,
     runs_to_choose,
 )
+from dashboard.views.readiness_blockers import blockers
 from dashboard.views.readiness_changes import (
     changes_section,
     clause_table,
@@ -47,16 +49,10 @@ from dashboard.views.verdicts import (
     by_group,
     gate_limit,
     gate_margin,
-    gate_name,
-    gate_noise,
     gate_rows,
-    gate_status,
     gate_value,
     other_stage,
-    past_limit,
-    short,
     verdict_notice,
-    worst_first,
 )
 
 _DECISIONS = {
@@ -93,32 +89,42 @@ def readiness_page(
         body = unjudged_page(current).blocks
     else:
         entry = published_by(pointer) if is_current else ()
+        again = judged_again(pointer, current) if is_current else ()
         compared = changes_section(current, previous, stage, is_current=is_current)
-        body = (*_verdict(current, stage, entry), *_gates(current, stage), compared)
+        body = (*again, *_verdict(current, stage), *_context(current, entry))
+        body = (*body, *_gates(current, stage, compared))
         after = (*_reasons(current), *after)
-    lead = f"May the {product} candidate replace the incumbent, what blocks it, and how bad is it?"
-    return Page("readiness", f"Readiness of {product}", lead, (*notices, *body, *after))
+    title = f"Readiness of {product}"
+    return Page("readiness", title, _lead(current, product), (*notices, *body, *after))
 
 
-def _verdict(run: RunData, stage: str, entry: tuple[tuple[Cell, ...], ...]) -> tuple[Block, ...]:
+def _lead(run: RunData | None, product: str) -> str:
+    """Return the question of the page, with the run and the incumbent that it is about."""
+    named = run.get(RESULTS, "/incumbent/id") if run else None
+    incumbent = "the incumbent" if named in (None, "none") else named
+    candidate = f"the run {run.run_id}" if run else f"the {product} candidate"
+    return f"May {candidate} replace {incumbent}, what blocks it, and how bad is it?"
+
+
+def _verdict(run: RunData, stage: str) -> tuple[Block, ...]:
+    """Return the ten seconds: whether it may ship, what blocks it, and how bad."""
     return (
         *_error(run),
         verdict_notice(run, stage),
         verdict_notice(run, other_stage(stage)),
-        *_decision(run),
-        _figures(run),
-        _facts(run, entry),
+        *blockers(run, stage, gate_rows(run, stage)),
     )
 
 
-def _gates(run: RunData, stage: str) -> tuple[Block, ...]:
+def _context(run: RunData, entry: tuple[tuple[Cell, ...], ...]) -> tuple[Block, ...]:
+    return (*_decision(run), _figures(run), _facts(run, entry))
+
+
+def _gates(run: RunData, stage: str, compared: Section) -> tuple[Block, ...]:
+    """Return the gates in short, then every one: a grid of ninety cells comes last."""
     rows = gate_rows(run, stage)
-    return (
-        _blocking(run, stage, rows),
-        clause_table(run, stage, rows),
-        _grid(run, stage, rows),
-        near_misses(run, rows),
-    )
+    grid = _grid(run, stage, rows)
+    return (clause_table(run, stage, rows), near_misses(run, rows), compared, grid)
 
 
 def _error(run: RunData) -> Iterator[Block]:
@@ -143,7 +149,11 @@ def _facts(run: RunData, entry: tuple[tuple[Cell, ...], ...]) -> Table:
         (Cell("Run"), Cell(run.run_id, note=_state(run)), Cell("")),
         *((*row, Cell("")) for row in entry),
     )
-    columns = (Column("What"), Column("Which"), Column("SHA-256", hint="the first 12 digits"))
+    columns = (
+        Column("What"),
+        Column("Which"),
+        Column("SHA-256", hint="the first 12 digits; all of them below"),
+    )
     return Table("Candidate against incumbent", columns, rows)
 
 
@@ -236,42 +246,6 @@ def _reason(run: RunData, place: int, reason: Mapping[str, Any]) -> tuple[Cell, 
         run.cell(RESULTS, f"{at}/kind"),
         status,
         run.cell(RESULTS, f"{at}/message"),
-    )
-
-
-def _blocking(run: RunData, stage: str, rows: list[GateRow]) -> Block:
-    """Return the blocking gates that do not pass, worst first."""
-    left_out = run.get(RESULTS, "/deselected") or []
-    stopping = worst_first(rows)
-    if not stopping and left_out:
-        said = f"Gates were left out of this run, {left_out[0]} first: judge all of them."
-        return Notice("warning", said, JUDGE)
-    if not stopping:
-        return Notice("good", f"Nothing blocks stage {stage}.")
-    columns = (
-        Column("Gate"),
-        Column("Status"),
-        Column("Value", numeric=True),
-        Column("Limit", numeric=True),
-        Column("Past the limit", numeric=True, hint="as a share of the limit"),
-        Column("Finding, and what to do"),
-    )
-    table = tuple(_stopping(run, row) for row in stopping)
-    title = f"What blocks stage {stage}, worst first"
-    return Table(title, columns, table, "A limit of 0 tolerates nothing, so it comes first.")
-
-
-def _stopping(run: RunData, row: GateRow) -> tuple[Cell, ...]:
-    at = json_pointer("gates", row.place)
-    past = run.derived(past_limit(row), "share", "size of margin / limit")
-    noise = gate_noise(row).text if row.gate["within_noise"] is not None else ""
-    return (
-        gate_name(run, row),
-        gate_status(run, row),
-        gate_value(run, row),
-        gate_limit(run, row),
-        replace(past, note=noise),
-        run.cell(RESULTS, f"{at}/message", note=str(row.gate["remedy"])),
     )
 
 

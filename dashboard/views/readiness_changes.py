@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dashboard.blocks import Block, Cell, Column, Link, Links, Notice, Prose, Section, Status, Table
 from dashboard.run_data import RunData
 from dashboard.units import words
+from dashboard.views.compare_facts import COMPARABLE, OF_GATES, Pair
+from dashboard.views.gate_charts import ERRORS
+from dashboard.views.microsim_rules import is_blunt
 from dashboard.views.verdicts import (
     CLAUSES,
+    GROUPS,
     PASSING,
     RESULTS,
     GateRow,
@@ -25,12 +30,8 @@ from dashboard.views.verdicts import (
 
 SHOWN = 10
 BEYOND = "Gates beyond the plan's ten"
+_Two = tuple[GateRow | None, GateRow | None]
 _COUNTED = ("pass", "fail", "error", "unmeasured", "waived", "not_applicable")
-# what must be the same in both runs before their gates can be compared
-_SAME = {
-    "the policy": (RESULTS, "/policy/sha256"),
-    "the incumbent": (RESULTS, "/incumbent/sha256"),
-}
 
 
 def clause_table(run: RunData, stage: str, rows: list[GateRow]) -> Table:
@@ -44,22 +45,36 @@ def clause_table(run: RunData, stage: str, rows: list[GateRow]) -> Table:
     by_clause = {
         name: [row for row in rows if (clause_of(row.gate) or BEYOND) == name] for name in names
     }
-    lines = tuple(_clause(run, name, mine) for name, mine in by_clause.items())
+    left_out = {_clause_of_id(each) for each in run.get(RESULTS, "/deselected") or ()}
+    lines = tuple(
+        _clause(run, name, mine, left_out=name in left_out) for name, mine in by_clause.items()
+    )
     return Table("The plan's national release gates", columns, lines)
 
 
-def _clause(run: RunData, name: str, rows: list[GateRow]) -> tuple[Cell, ...]:
+def _clause_of_id(gate: str) -> str:
+    """Return the clause of a gate that was left out, of which a run keeps the id only."""
+    title = GROUPS.get(gate.partition(".")[0], "")
+    return title if title in CLAUSES else BEYOND
+
+
+def _clause(run: RunData, name: str, rows: list[GateRow], *, left_out: bool) -> tuple[Cell, ...]:
     counts = Counter(str(row.status) for row in rows)
     numbers = (
         run.derived(counts[each], "number", f"gates of this clause with status {each}")
         for each in _COUNTED
     )
-    return (Cell(name), _stands(rows), *numbers)
+    return (Cell(name), _stands(rows, left_out=left_out), *numbers)
 
 
-def _stands(rows: list[GateRow]) -> Cell:
-    """Return how a clause stands: by the worst of its gates that block the stage."""
+def _stands(rows: list[GateRow], *, left_out: bool) -> Cell:
+    """Return how a clause stands: by the worst of its gates that block the stage.
+
+    One of which gates were left out does not pass by the others.
+    """
     found = {row.status for row in rows if row.at["blocking"]}
+    if left_out and found and found <= PASSING:
+        return Cell("not all judged", status="unmeasured")
     if not found:
         said = "does not block this stage" if rows else "not judged in this run"
         return Cell(said, status=None if rows else "unmeasured")
@@ -69,20 +84,19 @@ def _stands(rows: list[GateRow]) -> Cell:
 
 
 def near_misses(run: RunData, rows: list[GateRow]) -> Section:
-    """Return the passing gates with least left to their limit, and failures inside the noise."""
+    """Return the passing gates with least left to their limit, all that noise could tip, and the
+    passes that say little.
+    """
     ranked = sorted(
         ((left, row) for row in rows if (left := left_to_limit(row)) is not None),
         key=lambda pair: (pair[0], pair[1].place),
     )
-    noisy = [row for row in rows if row.status == "fail" and row.gate["within_noise"]]
-    blocks: list[Block] = (
-        [_nearest(run, ranked[:SHOWN])]
-        if ranked
-        else [Prose("No passing gate has a limit above 0, so none can be near it.")]
+    unsure = sorted(
+        ((size, row) for row in rows if (size := _in_errors(row)) is not None and size <= ERRORS),
+        key=lambda pair: (pair[0], pair[1].place),
     )
-    if noisy:
-        blocks.append(_within_noise(run, noisy))
-    return Section("Near misses", tuple(blocks))
+    tables = (_nearest(run, ranked[:SHOWN]), _unsure(run, unsure), *_blunt(run, rows))
+    return Section("Near misses", tables)
 
 
 def _nearest(run: RunData, ranked: list[tuple[float, GateRow]]) -> Table:
@@ -97,26 +111,65 @@ def _nearest(run: RunData, ranked: list[tuple[float, GateRow]]) -> Table:
         )
         for left, row in ranked
     )
-    note = "Only gates whose limit is above 0; where it is 0, a pass has nothing to spare."
+    note = "Only gates whose limit is above 0: of a limit of 0 nothing can be a share."
     return Table("Passing gates, the nearest to their limit first", columns, lines, note)
 
 
-def _within_noise(run: RunData, rows: list[GateRow]) -> Table:
-    columns = (Column("Gate"), *_numbers("Value", "Standard error", "Limit", "Margin"))
+def _in_errors(row: GateRow) -> float | None:
+    """Return how many standard errors lie between value and limit; None where it is not known."""
+    margin, error = row.at["margin"], row.gate["standard_error"]
+    return abs(margin) / error if error and margin is not None else None
+
+
+def _unsure(run: RunData, rows: list[tuple[float, GateRow]]) -> Table:
+    """Return the gates that another sample could have put on the other side of their limit."""
+    numbers = ("Value", "Standard error", "Limit", "Margin", "Margin in standard errors")
     lines = tuple(
         (
             gate_name(run, row),
+            gate_status(run, row),
             gate_value(run, row),
             run.cell(RESULTS, f"/gates/{row.place}/standard_error", row.gate["unit"]),
             gate_limit(run, row),
             gate_margin(run, row),
+            run.derived(size, "number", "size of margin / standard error"),
         )
-        for row in rows
+        for size, row in rows
     )
     note = (
-        "No more than two standard errors from no difference. Noise is shown; it decides nothing."
+        "Another sample could have put these on the other side of their limit, whether they pass "
+        "or not. Noise is shown; it decides nothing."
     )
-    return Table("Failing gates whose difference is within noise", columns, lines, note)
+    title = "Gates within two standard errors of their limit, the nearest first"
+    return Table(title, (Column("Gate"), Column("Status"), *_numbers(*numbers)), lines, note)
+
+
+def _blunt(run: RunData, rows: list[GateRow]) -> Iterator[Table]:
+    """Yield the benchmarks that pass by a tolerance larger than the effect that they compare."""
+    found = [
+        row
+        for row in rows
+        if row.status == "pass"
+        and row.gate["group"] == "benchmark"
+        and is_blunt(run, row.id, row.stage)
+    ]
+    if not found:
+        return
+    columns = (Column("Gate"), *_numbers("Value", "Limit", "Incumbent's effect"))
+    lines = tuple(
+        (
+            gate_name(run, row),
+            gate_value(run, row),
+            gate_limit(run, row),
+            run.cell(RESULTS, f"/gates/{row.place}/incumbent", row.part_unit, signed=True),
+        )
+        for row in found
+    )
+    note = (
+        "The tolerance is larger than the incumbent's whole effect: a candidate could miss most of "
+        "that effect and pass."
+    )
+    yield Table("Passes that say little", columns, lines, note)
 
 
 def changes_section(
@@ -132,83 +185,85 @@ def changes_section(
     if previous is None or not previous.has(RESULTS):
         said = "No other candidate is published and indexed, so nothing can be compared."
         return Section(title, (Prose(said),))
+    if previous.key == run.key:
+        said = "The candidate before is this same run by an earlier verdict, and of a run only the"
+        history = "see the history of the published candidate for what that verdict was"
+        return Section(title, (Prose(f"{said} newest verdict is read: {history}."),))
+    pair, pairs = Pair(previous, run), _paired(run, previous, stage)
     link = Link("compare", {"a": previous.key, "b": run.key}, f"Compare with {previous.run_id}")
-    if differing := tuple(_differing(run, previous)):
-        return Section(title, (*differing, Links((link,))))
-    pairs = _paired(run, previous, stage)
-    return Section(
-        title, (*_changed(run, previous, pairs), *_moved(run, previous, pairs), Links((link,)))
-    )
+    blocks = (*_differing(pair), *_changed(pair, pairs), *_moved(pair, pairs))
+    return Section(title, (*blocks, Links((link,))))
 
 
-def _differing(run: RunData, previous: RunData) -> Iterator[Notice]:
+def _differing(pair: Pair) -> Iterator[Notice]:
     """Yield what the two runs were judged by that is not the same."""
-    for what, (record, at) in _SAME.items():
-        now, before = run.get(record, at), previous.get(record, at)
-        if now != before or now is None:
-            said = f"Not comparable gate by gate: {what} is another one than that of the run"
-            yield Notice("warning", f"{said} {previous.run_id}.")
+    if against := pair.differs(COMPARABLE):
+        said = f"Not comparable throughout with the run {pair.a.run_id}: {against}"
+        yield Notice("warning", f"{said}. A status that rests on it may differ for that alone.")
 
 
-Pair = tuple[GateRow | None, GateRow | None]
+def _against(pair: Pair, before: GateRow | None, now: GateRow | None) -> str:
+    """Return what stands against comparing a gate that both runs measured; empty: nothing."""
+    if before is None or now is None or None in (before.gate["value"], now.gate["value"]):
+        return ""
+    return pair.differs(OF_GATES.get(now.gate["group"], COMPARABLE))
 
 
-def _paired(run: RunData, previous: RunData, stage: str) -> list[Pair]:
+def _paired(run: RunData, previous: RunData, stage: str) -> list[_Two]:
     """Return every gate of either run with its result before and now, in the order of now."""
     now = {row.id: row for row in gate_rows(run, stage)}
     before = {row.id: row for row in gate_rows(previous, stage)}
     return [(before.get(gate), now.get(gate)) for gate in dict.fromkeys([*now, *before])]
 
 
-def _changed(run: RunData, previous: RunData, pairs: list[Pair]) -> Iterator[Block]:
+def _changed(pair: Pair, pairs: list[_Two]) -> Iterator[Block]:
     """Yield the gates with another status than before: those that no longer pass come first."""
     changed = [
         (before, now) for before, now in pairs if (before and before.status) != (now and now.status)
     ]
-    changed.sort(key=lambda pair: pair[1] is not None and pair[1].status in PASSING)
+    changed.sort(key=lambda two: two[1] is not None and two[1].status in PASSING)
     if not changed:
         yield Prose("No gate has another status than before.")
         return
     columns = (Column("Gate"), Column("Before"), Column("Now"), Column("Finding now"))
-    lines = tuple(_change(run, previous, before, now) for before, now in changed)
+    lines = tuple(_change(pair, before, now) for before, now in changed)
     yield Table("Gates with another status", columns, lines)
 
 
-def _change(
-    run: RunData, previous: RunData, before: GateRow | None, now: GateRow | None
-) -> tuple[Cell, ...]:
+def _change(pair: Pair, before: GateRow | None, now: GateRow | None) -> tuple[Cell, ...]:
     absent = Cell("not judged")
     if now is not None:
-        name, said = gate_name(run, now), run.cell(RESULTS, f"/gates/{now.place}/message")
+        name, said = gate_name(pair.b, now), pair.b.cell(RESULTS, f"/gates/{now.place}/message")
     else:
-        name, said = gate_name(previous, before) if before else absent, Cell("")
+        name, said = gate_name(pair.a, before) if before else absent, Cell("")
+    was = gate_status(pair.a, before) if before else absent
     return (
         name,
-        gate_status(previous, before) if before else absent,
-        gate_status(run, now) if now else absent,
+        replace(was, note=_against(pair, before, now)),
+        gate_status(pair.b, now) if now else absent,
         said,
     )
 
 
-def _moved(run: RunData, previous: RunData, pairs: list[Pair]) -> Iterator[Block]:
-    """Yield the values that moved most, as a share of their limit."""
+def _moved(pair: Pair, pairs: list[_Two]) -> Iterator[Block]:
+    """Yield the comparable values that moved most, as a share of their limit."""
     moves = [
         (move, before, now)
         for before, now in pairs
-        if before and now and (move := _move(before, now))
+        if before and now and (move := _move(before, now)) and not _against(pair, before, now)
     ]
     moves.sort(key=lambda each: -abs(each[0]))
     if not moves:
-        yield Prose("No value with a limit above 0 has moved.")
+        yield Prose("No value has moved that has a limit above 0 and can be compared.")
         return
     columns = (Column("Gate"), *_numbers("Before", "Now", "Limit", "Move, share of the limit"))
     lines = tuple(
         (
-            gate_name(run, now),
-            gate_value(previous, before),
-            gate_value(run, now),
-            gate_limit(run, now),
-            run.derived(move, "share", "(now - before) / limit now", signed=True),
+            gate_name(pair.b, now),
+            gate_value(pair.a, before),
+            gate_value(pair.b, now),
+            gate_limit(pair.b, now),
+            pair.b.derived(move, "share", "(now - before) / limit now", signed=True),
         )
         for move, before, now in moves[:SHOWN]
     )

@@ -26,8 +26,8 @@ from dashboard.charts import CANDIDATE, INCUMBENT, TARGET, styled
 from dashboard.run_data import GATING_LOSS, RunData, pointer
 from dashboard.units import NOTHING, shown, words
 from dashboard.views.empty import lacks_record_page
-from dashboard.views.lookup import gate_at, short
-from dashboard.views.state_map import place_name
+from dashboard.views.lookup import gate_at, place_of, short
+from dashboard.views.states import place_name
 from dashboard.views.target_filters import (
     ROLES,
     id_cell,
@@ -35,6 +35,7 @@ from dashboard.views.target_filters import (
     unit_of,
     word_cell,
 )
+from dashboard.views.target_sides import held_out_notices, sides_words
 
 SLUG, TITLE = "target", "Target"
 _VALUES = {"target": "Published target", "candidate": "Candidate", "incumbent": "Incumbent"}
@@ -57,24 +58,33 @@ def target_page(run: RunData, target_id: str) -> Page:
     if not run.has("loss", "/targets"):
         return lacks_record_page(run, "loss", SLUG, TITLE, "Targets")
     rows = run.get("loss", "/targets")
-    place = next((i for i, row in enumerate(rows) if row["target_id"] == target_id), None)
+    place = place_of(rows, target_id, "target_id")
     if place is None:
         return _unknown(run, target_id)
     return Page(
         SLUG,
         target_id,
-        f"Run {run.run_id}: one target of {len(rows):,}, for "
-        f"{place_name(rows[place]['geography_id'])}.",
+        f"One target of {len(rows):,} in run {run.run_id}, for "
+        f"{place_name(rows[place]['geography_id'])}: {sides_words(run)}.",
         tuple(_blocks(run, place, rows)),
     )
 
 
 def _unknown(run: RunData, target_id: str) -> Page:
-    dropped = run.get("loss", "/dropped") or []
-    why = next((each["reason"] for each in dropped if each["target_id"] == target_id), None)
+    left_out = [
+        *(run.get("loss", "/dropped") or []),
+        *(run.get("suite", "/excluded_targets") or []),
+    ]
+    why = next((each["reason"] for each in left_out if each.get("target_id") == target_id), None)
     said = f"The target {target_id!r} was not compared in this run"
     said += f": {why}." if why else ": its loss record does not name it."
-    links = Links((Link("targets", {"run": run.key}, "All targets of this run"),))
+    at = {"run": run.key}
+    links = Links(
+        (
+            Link("targets", at, "All targets of this run"),
+            Link("coverage", at, "What is compared, held out and left out"),
+        )
+    )
     return Page(
         SLUG, TITLE, "This target is not among those compared.", (Notice("empty", said), links)
     )
@@ -83,7 +93,7 @@ def _unknown(run: RunData, target_id: str) -> Page:
 def _blocks(run: RunData, place: int, rows: list[dict[str, Any]]) -> Iterator[Block]:
     row = rows[place]
     if row["role"] == "held_out":
-        yield Notice("info", f"Held out: {_held_out_reason(run, row['holdout_group'])}")
+        yield from held_out_notices(run, row["holdout_group"])
     yield Figures(
         (
             *(Figure(f"{_VALUES[side]} misses by", _error(run, place, side)) for side in _SIDES),
@@ -114,13 +124,6 @@ def _error(run: RunData, place: int, side: str) -> Cell:
 def _rank(run: RunData, row: dict[str, Any], rows: list[dict[str, Any]]) -> Cell:
     above = sum(each["contribution"] > row["contribution"] for each in rows)
     return run.derived(above + 1, "", "1 + number of targets with a larger contribution")
-
-
-def _held_out_reason(run: RunData, group: str) -> str:
-    for each in run.get("suite", "/held_out") or []:
-        if group in each["groups"]:
-            return f"no file may be calibrated to it ({each['reason']})."
-    return "no file may be calibrated to it."
 
 
 def _values_chart(run: RunData, place: int, row: dict[str, Any]) -> Chart:
@@ -156,32 +159,29 @@ def _missed(run: RunData, row: dict[str, Any], name: str, unit: str) -> Cell:
 
 
 def _points(row: dict[str, Any], unit: str) -> Any:
-    data = pd.DataFrame(
-        [
-            {"figure": label, "value": row[name], "text": shown(row[name], unit)}
-            for name, label in _VALUES.items()
-        ]
-    )
-    order = list(_VALUES.values())
-    scale = alt.Scale(zero=False, padding=60)
-    base = alt.Chart(data).encode(
-        x=alt.X(
-            "value:Q",
-            title="dollars" if unit == "usd" else unit or "value",
-            scale=scale,
-            axis=alt.Axis(labelExpr=_BRIEF),
-        ),
-        y=alt.Y("figure:N", sort=order, title=None),
-        tooltip=[alt.Tooltip("figure:N"), alt.Tooltip("text:N", title="value")],
-    )
+    """Return the three points; their values are in the labels of the axis, in the page's ink."""
+    figures = {name: f"{label}: {shown(row[name], unit)}" for name, label in _VALUES.items()}
+    data = pd.DataFrame([{"figure": text, "value": row[name]} for name, text in figures.items()])
+    order = list(figures.values())
     colours = alt.Scale(domain=order, range=[TARGET, CANDIDATE, INCUMBENT])
     shapes = alt.Scale(domain=order, range=["diamond", "circle", "square"])
-    points = base.mark_point(filled=True, size=140, opacity=1).encode(
-        color=alt.Color("figure:N", scale=colours, legend=None),
-        shape=alt.Shape("figure:N", scale=shapes, legend=None),
+    points = (
+        alt.Chart(data)
+        .mark_point(filled=True, size=140, opacity=1)
+        .encode(
+            x=alt.X(
+                "value:Q",
+                title="dollars" if unit == "usd" else unit or "value",
+                scale=alt.Scale(zero=False, padding=30),
+                axis=alt.Axis(labelExpr=_BRIEF),
+            ),
+            y=alt.Y("figure:N", sort=order, title=None),
+            color=alt.Color("figure:N", scale=colours, legend=None),
+            shape=alt.Shape("figure:N", scale=shapes, legend=None),
+            tooltip=alt.Tooltip("figure:N"),
+        )
     )
-    labels = base.mark_text(dy=-13).encode(text="text:N")
-    return styled((points + labels).properties(width="container", height=alt.Step(44)))
+    return styled(points.properties(width="container", height=alt.Step(44)))
 
 
 def _gates(run: RunData, row: dict[str, Any], place: int) -> Table:
@@ -193,7 +193,7 @@ def _gates(run: RunData, row: dict[str, Any], place: int) -> Table:
         Column("Gate"),
         Column("How it enters"),
         Column("Part of the gate's difference", numeric=True),
-        Column("Status of the gate"),
+        Column("Status of the gate", hint="At the stage that the run was judged for."),
     )
     return Table("Gates that this target enters", columns, rows)
 
@@ -208,9 +208,7 @@ def _entered(run: RunData, row: dict[str, Any], place: int) -> Iterator[tuple[st
         yield "loss.held_out", "one of the held-out targets", Cell(NOTHING)
     for family, found in loss["families"].items():
         if name in found["targets"]:
-            names = [each["name"] for each in found["contributors"]]
-            at = pointer("families", family, "contributors", names.index(name), "value")
-            part = run.cell("loss", at, "loss", signed=True)
+            part = _family_part(run, family, name)
             yield f"family.{family}", "one of the family's declared targets", part
     for aggregate, found in loss["aggregates"].items():
         if name == found["target_id"]:
@@ -218,6 +216,14 @@ def _entered(run: RunData, row: dict[str, Any], place: int) -> Iterator[tuple[st
             part = run.cell("loss", at, "share", signed=True)
             yield f"aggregate.{aggregate}", "the published figure of the aggregate", part
     yield "targets.provenance", "must state source, scope and entity", Cell(NOTHING)
+
+
+def _family_part(run: RunData, family: str, target_id: str) -> Cell:
+    at = ("families", family, "contributors")
+    number = place_of(run.get("loss", pointer(*at)), target_id, "name")
+    if number is None:
+        return Cell(NOTHING)
+    return run.cell("loss", pointer(*at, number, "value"), "loss", signed=True)
 
 
 def _gate_name(run: RunData, gate: str) -> Cell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,17 +11,21 @@ import pandas as pd
 
 from dashboard.blocks import Cell, Link, Links
 from dashboard.run_data import RunData, pointer
-from dashboard.units import NOTHING
-from dashboard.views.state_map import state_of
+from dashboard.units import NOTHING, shown
+from dashboard.views.states import state_of
 
-# The loss that the release gates judge by; `contribution` of a target is a part of its difference.
 PER_PAGE = 50
 NATIONAL = "US"
+HELD_OUT_GATE = "loss.held_out"
+_OF_ALL = ("loss.broad", "targets.provenance")
+_ODD = re.compile(r"[^A-Za-z0-9._]+")
+_LONGEST_NAME = 120
 COLUMNS = (
     "target_id", "family", "source", "scope", "entity", "unit", "geography_level", "geography_id",
     "holdout_group", "role", "target", "candidate", "incumbent", "candidate_error",
     "incumbent_error", "contribution", "winner",
 )  # fmt: skip
+# `contribution` of a target is its part of the difference of the loss that the gates judge by
 ROLES: Mapping[str, str] = {"train": "train", "held_out": "HELD OUT", "none": "none stated"}
 _COLUMN_OF = {
     "family": "family",
@@ -59,6 +64,12 @@ def chosen_of(filters: Any) -> dict[str, str]:
     return {name: value for name, value in given.items() if value and name != "page"}
 
 
+def asked(chosen: Mapping[str, str]) -> str:
+    """Return in words what was asked for; empty where nothing was."""
+    said = (f"{name} “{value}”" for name, value in chosen.items())
+    return f" with {', '.join(said)}" if chosen else ""
+
+
 def target_frame(run: RunData) -> pd.DataFrame:
     """Return the record's targets as they are; a row's label is its place in the record."""
     rows = run.get("loss", "/targets") or []
@@ -80,23 +91,24 @@ def choices(column: pd.Series[Any]) -> list[str]:
 
 
 def target_gates(run: RunData) -> list[str]:
-    """Return the ids of the release gates that are judged on targets."""
-    loss = run.records.get("loss", {})
-    gates = ["loss.broad"] if loss else []
-    if loss.get("held_out"):
-        gates.append("loss.held_out")
-    families, aggregates = loss.get("families", {}), loss.get("aggregates", {})
-    gates += [f"family.{name}" for name in sorted(families) if families[name]["targets"]]
-    aimed = [name for name in sorted(aggregates) if aggregates[name]["target_id"]]
-    return gates + [f"aggregate.{name}" for name in aimed]
+    """Return the ids of the release gates that are judged on targets, where there are any.
+
+    A gate that finds none in this run is among them: its page leads here to learn why.
+    """
+    loss = run.records.get("loss")
+    if not loss:
+        return []
+    named = {"family": loss["families"], "aggregate": loss["aggregates"]}
+    each = [f"{kind}.{name}" for kind, found in named.items() for name in sorted(found)]
+    return [*_OF_ALL, HELD_OUT_GATE, *each]
 
 
 def gate_rows(run: RunData, gate: str, frame: pd.DataFrame) -> pd.Series[bool]:
     """Return which rows a gate is judged on; none for a gate that is not judged on targets."""
     kind, _, name = gate.partition(".")
-    if gate == "loss.broad":
+    if gate in _OF_ALL:
         return pd.Series(True, frame.index)
-    if gate == "loss.held_out":
+    if gate == HELD_OUT_GATE:
         return frame["role"] == "held_out"
     ids: list[str] = []
     if kind == "family":
@@ -107,7 +119,10 @@ def gate_rows(run: RunData, gate: str, frame: pd.DataFrame) -> pd.Series[bool]:
 
 
 def filtered(run: RunData, frame: pd.DataFrame, filters: TargetFilters) -> pd.DataFrame:
-    """Return the rows asked for, those that raise the loss difference most first."""
+    """Return the rows asked for, those that raise the loss difference most first.
+
+    Of the targets that the candidate wins, those that lower it most come first.
+    """
     keep = gate_rows(run, filters.gate, frame) if filters.gate else pd.Series(True, frame.index)
     for field, column in _COLUMN_OF.items():
         if value := getattr(filters, field):
@@ -115,7 +130,19 @@ def filtered(run: RunData, frame: pd.DataFrame, filters: TargetFilters) -> pd.Da
     if filters.state:
         keep &= _inside(frame["geography_id"], filters.state)
     keep &= holding(frame["target_id"], filters.search)
-    return frame[keep].sort_values("contribution", ascending=False, kind="stable")
+    return frame[keep].sort_values("contribution", ascending=wins_first(filters), kind="stable")
+
+
+def wins_first(filters: TargetFilters) -> bool:
+    """Decide whether the largest wins come first: where only wins are asked for."""
+    return filters.winner == "candidate"
+
+
+def file_name(stem: str, run: RunData, chosen: Mapping[str, str]) -> str:
+    """Return the name of a CSV file that says of which run it is and what was asked for."""
+    said = "-".join(f"{name}-{value}" for name, value in chosen.items())
+    plain = _ODD.sub("-", f"{stem}-{run.run_id}-{said}")[:_LONGEST_NAME]
+    return f"{plain.strip('-.')}.csv"
 
 
 def _inside(places: pd.Series[Any], state: str) -> pd.Series[bool]:
@@ -125,10 +152,10 @@ def _inside(places: pd.Series[Any], state: str) -> pd.Series[bool]:
 
 def holding(column: pd.Series[Any], search: str) -> pd.Series[bool]:
     """Return which texts hold `search`, in any case; it is plain text and never a pattern."""
-    asked = search.strip()
-    if not asked:
+    wanted = search.strip()
+    if not wanted:
         return pd.Series(True, column.index)
-    return column.astype(str).str.contains(asked, case=False, regex=False)
+    return column.astype(str).str.contains(wanted, case=False, regex=False)
 
 
 def page_of(count: int, page: int, per_page: int = PER_PAGE) -> tuple[int, int]:
@@ -160,11 +187,16 @@ def target_cell(
     return run.cell("loss", pointer("targets", row, field), unit, signed=signed)
 
 
-def id_cell(run: RunData, row: int) -> Cell:
-    """Return a target's id with the link to its own page."""
+def id_cell(run: RunData, row: int, *, mark: bool = False) -> Cell:
+    """Return a target's id with the link to its own page; `mark` says below it if it is held out.
+
+    A table with a column for the role needs no mark.
+    """
     at = pointer("targets", row, "target_id")
     name = run.get("loss", at)
-    return run.cell("loss", at, link=Link("target", {"run": run.key, "target": name}, str(name)))
+    held = mark and run.get("loss", pointer("targets", row, "role")) == "held_out"
+    link = Link("target", {"run": run.key, "target": name}, str(name))
+    return run.cell("loss", at, link=link, note=ROLES["held_out"] if held else "")
 
 
 def word_cell(run: RunData, row: int, field: str, words: Mapping[str, str] | None = None) -> Cell:
@@ -175,8 +207,8 @@ def word_cell(run: RunData, row: int, field: str, words: Mapping[str, str] | Non
 
 
 def difference_cell(run: RunData, value: float, unit: str, rule: str) -> Cell:
-    """Return a derived difference; of two shares it is in percentage points."""
-    if unit == "share":
+    """Return a derived difference; of two figures in per cent it is in percentage points."""
+    if shown(1.0, unit).endswith("%"):
         return run.derived(100 * value, "percentage points", f"100 * ({rule})", signed=True)
     return run.derived(value, unit, rule, signed=True)
 

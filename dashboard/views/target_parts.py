@@ -13,7 +13,8 @@ from dashboard.charts import CANDIDATE, INCUMBENT, styled
 from dashboard.run_data import GATING_LOSS, RunData, pointer
 from dashboard.units import NOTHING, shown
 from dashboard.views.state_map import state_chart
-from dashboard.views.target_filters import id_cell, target_cell, word_cell
+from dashboard.views.target_filters import ROLES, id_cell, target_cell, word_cell
+from dashboard.views.target_sums import Part, counted, part_columns, part_row, tallies, total_row
 
 _BARS = 20
 _SIDES = {"lower": "lower loss", "higher": "higher loss"}
@@ -25,12 +26,14 @@ def part_sections(run: RunData, frame: pd.DataFrame) -> tuple[Section, ...]:
         Section("Top wins and losses by target", _top_tables(run, frame)),
         Section("By source family", (_part_chart(run, frame, "source", "by_source"),)),
         Section("By family", (_part_chart(run, frame, "family", "by_family"),)),
-        Section("By state", (state_chart(run, GATING_LOSS),)),
+        Section("By state", (state_chart(run, GATING_LOSS, frame),)),
     )
 
 
 def _top_tables(run: RunData, frame: pd.DataFrame) -> tuple[Block, ...]:
-    places = dict(zip(frame["target_id"], frame.index, strict=True))
+    places = {
+        str(name): int(place) for name, place in zip(frame["target_id"], frame.index, strict=True)
+    }
     titles = {
         "top_losses": "Targets that raise the candidate's loss most",
         "top_wins": "Targets that lower the candidate's loss most",
@@ -39,18 +42,25 @@ def _top_tables(run: RunData, frame: pd.DataFrame) -> tuple[Block, ...]:
 
 
 def _top_table(run: RunData, places: Mapping[str, int], field: str, title: str) -> Table:
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for number, each in enumerate(run.get("loss", pointer(field)) or []):
-        row = places[each["name"]]
         part = run.cell("loss", pointer(field, number, "value"), "loss", signed=True)
+        row = places.get(each["name"])
+        if row is None:  # the record names a target that it does not list
+            rows.append(
+                (run.cell("loss", pointer(field, number, "name")), *(Cell(NOTHING),) * 4, part)
+            )
+            continue
         errors = (
             target_cell(run, row, name, unit="share")
             for name in ("candidate_error", "incumbent_error")
         )
-        rows.append((id_cell(run, row), word_cell(run, row, "source"), *errors, part))
+        said = (word_cell(run, row, "source"), word_cell(run, row, "role", ROLES))
+        rows.append((id_cell(run, row), *said, *errors, part))
     columns = (
         Column("Target"),
         Column("Source"),
+        Column("Role", hint="held-out targets may not be calibrated to"),
         Column("Candidate error", numeric=True),
         Column("Incumbent error", numeric=True),
         Column("Part of the loss difference", numeric=True),
@@ -70,74 +80,25 @@ def _part_chart(run: RunData, frame: pd.DataFrame, column: str, field: str) -> C
         _bars({name or NOTHING: parts[name]["delta"] for name in names}, column),
         Table(
             title,
-            _part_columns(column),
-            (*_part_rows(run, frame, column, field, names), _total(run)),
+            part_columns(column.capitalize()),
+            _part_rows(run, frame, column, field, names),
             note="Worst for the candidate first. The parts add up to the whole difference.",
         ),
     )
 
 
-def _part_columns(column: str) -> tuple[Column, ...]:
-    return (
-        Column(column.capitalize()),
-        Column("Targets", numeric=True),
-        Column("Won", numeric=True, hint="targets where the candidate is closer"),
-        Column("Lost", numeric=True, hint="targets where the incumbent is closer"),
-        Column("Mean error, candidate", numeric=True, hint="squared relative error, capped"),
-        Column("Mean error, incumbent", numeric=True, hint="squared relative error, capped"),
-        Column("Part of the loss difference", numeric=True, hint="adds up; + is worse"),
-        Column("Largest loss", hint="target that raises the difference most"),
-        Column("Largest win", hint="target that lowers the difference most"),
-    )
-
-
 def _part_rows(
     run: RunData, frame: pd.DataFrame, column: str, field: str, names: list[str]
-) -> list[tuple[Cell, ...]]:
-    groups = dict(list(frame.groupby(column, sort=False)))
-    return [_part_row(run, groups.get(name, frame.iloc[:0]), column, field, name) for name in names]
+) -> tuple[tuple[Cell, ...], ...]:
+    rows = counted(run, frame, GATING_LOSS)
+    tally, at = tallies(rows, rows[column]), ("losses", GATING_LOSS, field)
+    parts = (Part(_name(run, column, name), at, (name,), tally[name]) for name in names)
+    return *(part_row(run, part) for part in parts), total_row(run, "All", rows, GATING_LOSS)
 
 
-def _part_row(
-    run: RunData, rows: pd.DataFrame, column: str, field: str, name: str
-) -> tuple[Cell, ...]:
-    at = ("losses", GATING_LOSS, field, name)
+def _name(run: RunData, column: str, name: str) -> Cell:
     link = Link("targets", {"run": run.key, column: name}, name) if name else None
-    won, lost = (int((rows["winner"] == side).sum()) for side in ("candidate", "incumbent"))
-    return (
-        Cell(name or NOTHING, name, link=link),
-        run.cell("loss", pointer(*at, "targets")),
-        run.derived(won, "", f"targets of this {column} whose winner is the candidate"),
-        run.derived(lost, "", f"targets of this {column} whose winner is the incumbent"),
-        run.cell("loss", pointer(*at, "candidate"), "loss"),
-        run.cell("loss", pointer(*at, "incumbent"), "loss"),
-        run.cell("loss", pointer(*at, "delta"), "loss", signed=True),
-        _extreme(run, rows, 1),
-        _extreme(run, rows, -1),
-    )
-
-
-def _extreme(run: RunData, rows: pd.DataFrame, sign: int) -> Cell:
-    """Return the target with the largest part of a sign; a dash where none has that sign."""
-    parts = rows["contribution"] * sign
-    if parts.empty or parts.max() <= 0:
-        return Cell(NOTHING)
-    return id_cell(run, int(str(parts.idxmax())))
-
-
-def _total(run: RunData) -> tuple[Cell, ...]:
-    dash = Cell(NOTHING)
-    return (
-        Cell("All"),
-        run.cell("loss", "/kept/count"),
-        run.cell("loss", "/wins"),
-        run.cell("loss", "/losses_count"),
-        dash,
-        dash,
-        run.cell("loss", pointer("losses", GATING_LOSS, "delta"), "loss", signed=True),
-        dash,
-        dash,
-    )
+    return Cell(name or NOTHING, name, link=link)
 
 
 def _bars(deltas: Mapping[str, float], label: str) -> Any:

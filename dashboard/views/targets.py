@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pandas as pd
 
@@ -11,40 +10,28 @@ from dashboard.blocks import (
     Block,
     Cell,
     Column,
-    Download,
     Figure,
     Figures,
     Link,
     Links,
     Notice,
     Page,
-    Prose,
     Section,
     Table,
 )
 from dashboard.run_data import GATING_LOSS, RunData, pointer
 from dashboard.units import NOTHING, shown
 from dashboard.views.empty import lacks_record_page
-from dashboard.views.state_map import place_name
 from dashboard.views.target import target_page
 from dashboard.views.target_filters import (
-    NATIONAL,
-    ROLES,
     TargetFilters,
     difference_cell,
-    filtered,
-    gate_rows,
-    id_cell,
-    on_page,
-    page_links,
-    page_of,
-    target_cell,
     target_frame,
     target_options,
-    unit_of,
-    word_cell,
 )
+from dashboard.views.target_list import listed
 from dashboard.views.target_parts import part_sections
+from dashboard.views.target_sides import doubts, sides_words
 
 __all__ = ["TargetFilters", "target_options", "target_page", "targets_page"]
 
@@ -59,19 +46,20 @@ def targets_page(run: RunData, filters: TargetFilters) -> Page:
     if not run.has("loss", "/targets"):
         return lacks_record_page(run, "loss", SLUG, TITLE, "Targets")
     frame = target_frame(run)
-    table = Section("All targets", tuple(_listed(run, frame, filters)))
-    overview = (Section("Loss", tuple(_headline(run))), *part_sections(run, frame))
-    blocks = (table, *overview) if filters.chosen() or filters.page > 1 else (*overview, table)
+    table = Section("All targets", tuple(listed(run, frame, filters)))
+    overview = (Section("Loss", tuple(_headline(run, frame))), *part_sections(run, frame))
+    asked = filters.chosen() or filters.page > 1
+    sections = (table, *overview) if asked else (*overview, table)
     return Page(
         SLUG,
         TITLE,
-        f"Run {run.run_id}: how near candidate and incumbent come to the published figures, "
-        "on the targets that both were measured on. Lower loss is better.",
-        blocks,
+        f"Run {run.run_id}: {sides_words(run)}. How near both come to the published figures, on "
+        "the targets that both were measured on; lower loss is better.",
+        (*doubts(run, frame), *sections),
     )
 
 
-def _headline(run: RunData) -> Iterator[Block]:
+def _headline(run: RunData, frame: pd.DataFrame) -> Iterator[Block]:
     yield from _notices(run)
     loss = pointer("losses", GATING_LOSS)
     yield Figures(
@@ -79,7 +67,8 @@ def _headline(run: RunData) -> Iterator[Block]:
             _figure(run, "Broad loss", f"{loss}/candidate", f"{loss}/incumbent", "loss"),
             Figure("Targets won", run.cell("loss", "/wins"), "the candidate is closer"),
             Figure("Targets lost", run.cell("loss", "/losses_count"), "the incumbent is closer"),
-            Figure("Ties", run.cell("loss", "/ties"), "equal errors"),
+            Figure("Ties", run.cell("loss", "/ties"), _ties(frame)),
+            _compared(run),
             _figure(run, "Median error", *_sides("/median_error"), "share"),
             _figure(run, "Within 10 %", *_sides("/share_within_10pct"), "share"),
             _figure(
@@ -88,7 +77,19 @@ def _headline(run: RunData) -> Iterator[Block]:
             ),
         )
     )  # fmt: skip
-    yield _measures(run)
+    yield Links((Link("coverage", {"run": run.key}, "What is compared, held out and left out"),))
+    yield _measures(run, frame)
+
+
+def _ties(frame: pd.DataFrame) -> str:
+    """Return what ties mostly are: targets to which no record of either file counts."""
+    nothing = int(((frame["candidate"] == 0) & (frame["incumbent"] == 0)).sum())
+    return f"equal errors, {nothing:,} because both estimate 0"
+
+
+def _compared(run: RunData) -> Figure:
+    left = len(run.get("loss", "/dropped") or ())
+    return Figure("Compared", run.cell("loss", "/kept/count"), f"{left:,} left out, with reasons")
 
 
 def _sides(at: str) -> tuple[str, str]:
@@ -100,7 +101,7 @@ def _figure(run: RunData, label: str, ours: str, theirs: str, unit: str) -> Figu
     return Figure(label, run.cell("loss", ours, unit), f"incumbent {against}")
 
 
-def _measures(run: RunData) -> Table:
+def _measures(run: RunData, frame: pd.DataFrame) -> Table:
     loss = pointer("losses", GATING_LOSS)
     rows = [
         _measure(run, "Broad loss", loss, "loss"),
@@ -110,6 +111,7 @@ def _measures(run: RunData) -> Table:
         _measure(run, "90th percentile of the errors", "/p90_error", "share"),
         _measure(run, "Targets missed by at most 10 %", "/share_within_10pct", "share"),
         _measure(run, "Share of the loss in its ten largest rows", "/top_10_share", "share"),
+        _noughts(run, frame),
     ]
     columns = (
         Column("Measure"),
@@ -135,6 +137,19 @@ def _measure(run: RunData, label: str, at: str, unit: str) -> tuple[Cell, ...]:
         value = run.get("loss", f"{at}/candidate") - run.get("loss", f"{at}/incumbent")
         delta = difference_cell(run, value, unit, _DIFFERENCE)
     return Cell(label), ours, theirs, delta, run.cell("loss", f"{at}/standard_error", unit)
+
+
+def _noughts(run: RunData, frame: pd.DataFrame) -> tuple[Cell, ...]:
+    """Return of how many targets each file has nothing at all: it misses them by 100 %."""
+    ours, theirs = (int((frame[side] == 0).sum()) for side in ("candidate", "incumbent"))
+    rule = "number of targets with an estimate of 0"
+    return (
+        Cell("Targets estimated as 0"),
+        run.derived(ours, "", rule),
+        run.derived(theirs, "", rule),
+        difference_cell(run, ours - theirs, "", _DIFFERENCE),
+        Cell(NOTHING),
+    )
 
 
 def _notices(run: RunData) -> Iterator[Notice]:
@@ -164,128 +179,3 @@ def _notices(run: RunData) -> Iterator[Notice]:
                 f"Ten rows carry {shown(share, 'share')} of the {side}'s loss: the headline says "
                 "little about the other targets.",
             )
-
-
-def _listed(run: RunData, frame: pd.DataFrame, filters: TargetFilters) -> Iterator[Block]:
-    """Yield the filtered targets: how many, one page of them, the way on, and all as a file."""
-    parts = _gate_parts(run, filters.gate)
-    rows = _ordered(filtered(run, frame, filters), parts)
-    page, pages = page_of(len(rows), filters.page)
-    chosen = filters.chosen()
-    yield Prose(f"{len(rows):,} of {len(frame):,} targets{_asked(chosen)}. Page {page} of {pages}.")
-    if filters.gate:
-        yield from _about_gate(run, filters.gate, frame)
-    if chosen:
-        yield Links((Link(SLUG, {"run": run.key}, "All targets, without filters"),))
-    yield _targets_table(run, on_page(rows, page), parts)
-    yield from page_links(SLUG, {"run": run.key, **chosen}, page, pages)
-    yield Download(f"These {len(rows):,} targets as CSV", f"targets-{run.run_id}.csv", rows)
-
-
-def _asked(chosen: dict[str, str]) -> str:
-    asked = (f"{name} “{value}”" for name, value in chosen.items())
-    return f" with {', '.join(asked)}" if chosen else ""
-
-
-def _about_gate(run: RunData, gate: str, frame: pd.DataFrame) -> Iterator[Block]:
-    kind, _, name = gate.partition(".")
-    plural = {"family": "families", "aggregate": "aggregates"}.get(kind, "")
-    basis = run.get("loss", pointer(plural, name, "basis")) if plural else None
-    if basis == "incumbent_estimate":
-        yield Notice(
-            "info",
-            f"The gate {gate} is judged against the incumbent's own estimate: no published target "
-            "exists for it, so it has no row here.",
-        )
-    elif not gate_rows(run, gate, frame).any():
-        yield Notice("info", f"The gate {gate} is judged on no target of this run.")
-    yield Links((Link("gate", {"run": run.key, "gate": gate}, f"Gate {gate}"),))
-
-
-@dataclass(frozen=True)
-class _GatePart:
-    """A target's part of a family gate's difference, and where the record holds it."""
-
-    value: float
-    at: str
-
-
-def _gate_parts(run: RunData, gate: str) -> dict[str, _GatePart]:
-    """Return the parts of a family gate's difference by target; none for other gates.
-
-    They add up to the gate's own difference, which is not the loss's.
-    """
-    kind, _, name = gate.partition(".")
-    if kind != "family":
-        return {}
-    at = ("families", name, "contributors")
-    return {
-        each["name"]: _GatePart(each["value"], pointer(*at, place, "value"))
-        for place, each in enumerate(run.get("loss", pointer(*at)) or [])
-    }
-
-
-def _ordered(rows: pd.DataFrame, parts: dict[str, _GatePart]) -> pd.DataFrame:
-    """Return the rows with the worst of a family gate first; as they are for other gates."""
-    if not parts or rows.empty:
-        return rows
-    values = {name: part.value for name, part in parts.items()}
-    order = rows["target_id"].map(values).sort_values(ascending=False, kind="stable").index
-    return rows.loc[order]
-
-
-def _targets_table(run: RunData, rows: pd.DataFrame, parts: dict[str, _GatePart]) -> Table:
-    part = Column("Part of the gate's difference", True, "adds up to the gate's difference")
-    return Table(
-        f"Targets, those that raise the {'gate' if parts else 'loss'} most first",
-        (_COLUMNS[0], part, *_COLUMNS[1:]) if parts else _COLUMNS,
-        tuple(_row(run, int(str(place)), parts) for place in rows.index),
-        note="Errors are relative to the target: 10 % means that it is missed by a tenth. Held-out "
-        "targets may not be calibrated to.",
-    )
-
-
-_COLUMNS = (
-    Column("Target"),
-    Column("Family"),
-    Column("Source"),
-    Column("Geography"),
-    Column("Role", hint="held-out targets may not be calibrated to"),
-    Column("Target value", numeric=True),
-    Column("Candidate", numeric=True),
-    Column("Incumbent", numeric=True),
-    Column("Candidate error", numeric=True),
-    Column("Incumbent error", numeric=True),
-    Column("Part of the loss difference", numeric=True, hint="+ is worse for the candidate"),
-    Column("Closer"),
-)
-
-
-def _row(run: RunData, place: int, parts: dict[str, _GatePart]) -> tuple[Cell, ...]:
-    unit = unit_of(run.get("loss", pointer("targets", place, "unit")))
-    cells = (
-        id_cell(run, place),
-        word_cell(run, place, "family"),
-        word_cell(run, place, "source"),
-        geography_cell(run, place),
-        word_cell(run, place, "role", ROLES),
-        *(target_cell(run, place, name, unit=unit) for name in ("target", *_ESTIMATES)),
-        *(target_cell(run, place, f"{name}_error", unit="share") for name in _ESTIMATES),
-        target_cell(run, place, "contribution", signed=True, unit="loss"),
-        word_cell(run, place, "winner"),
-    )
-    if not parts:
-        return cells
-    found = parts.get(run.get("loss", pointer("targets", place, "target_id")))
-    part = Cell(NOTHING) if found is None else run.cell("loss", found.at, "loss", signed=True)
-    return (cells[0], part, *cells[1:])
-
-
-_ESTIMATES = ("candidate", "incumbent")
-
-
-def geography_cell(run: RunData, place: int) -> Cell:
-    """Return a target's geography by name; the record's id stays behind it."""
-    cell = word_cell(run, place, "geography_id")
-    name = place_name(cell.text)
-    return Cell(name, cell.raw, cell.source, note="" if cell.text == NATIONAL else cell.text)

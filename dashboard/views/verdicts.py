@@ -13,7 +13,7 @@ from dashboard.units import words
 from dashboard.views.lookup import gate_link
 
 RESULTS = "gate_results"
-STAGES = ("default", "beta")
+STAGES = ("beta", "default")  # in the order in which a candidate passes them
 PASSING = frozenset({"pass", "waived", "not_applicable"})
 DEMONSTRATION = "a demonstration: this incumbent is no release-eligible baseline"
 # groups of the policy in the plan's words
@@ -46,8 +46,11 @@ CLAUSES = (
     "Release contract",
 )
 _CLAUSE = re.compile(r"National release gates, ([^;]+)")
+# how a finding reads that only holds the value against the limit
+COMPARED = re.compile(
+    r" is (?:not )?(below|no more than|more than|within|at least|less than) ",
+)
 _DIFFERENCES = frozenset({"loss", "family", "aggregate"})
-_SHORT = 12
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,17 @@ class GateRow:
     def blocks(self) -> bool:
         """Whether the gate blocks the stage and does not pass it."""
         return bool(self.at["blocking"]) and self.status not in PASSING
+
+    @property
+    def own_reason(self) -> str:
+        """Why the gate does not pass the stage, where that is not its value; else empty.
+
+        A reform that hardly moves the candidate fails however near the value is to the incumbent's,
+        and a limit inside the interval of the runtime decides nothing.
+        """
+        said = str(self.at["message"])
+        told = self.status in PASSING or COMPARED.search(said) or said == self.gate["message"]
+        return "" if told else said
 
     @property
     def compares_errors(self) -> bool:
@@ -152,25 +166,46 @@ def gate_name(run: RunData, row: GateRow) -> Cell:
     return run.cell(RESULTS, at, link=link, note=row.id)
 
 
+def gate_finding(run: RunData, row: GateRow) -> Cell:
+    """Return why a gate stands as it does, and below it what is known of it and what to do."""
+    at, remedy = pointer("gates", row.place), str(row.gate["remedy"])
+    if not row.own_reason:
+        return run.cell(RESULTS, f"{at}/message", note=remedy)
+    note = f"{row.gate['message']}; {remedy}"
+    return run.cell(RESULTS, f"{at}/stages/{row.stage}/message", note=note)
+
+
+def gate_exceptions(run: RunData, row: GateRow) -> Iterator[tuple[Cell, Cell]]:
+    """Yield the id of every record that waives or explains a failure, and who answers for it."""
+    at, details = pointer("gates", row.place), row.gate["details"]
+    for place, each in enumerate(row.gate["exceptions"]):
+        said = (n for n, text in enumerate(details) if f" {each}: " in text)
+        yield (
+            run.cell(RESULTS, f"{at}/exceptions/{place}"),
+            run.cell(RESULTS, f"{at}/details/{next(said, len(details))}"),
+        )
+
+
 def gate_noise(row: GateRow) -> Cell:
     """Return whether the difference is inside two standard errors, in words."""
     words = {True: "within noise", False: "beyond noise", None: "noise not measured"}
     return Cell(words[row.gate["within_noise"]])
 
 
-def short(cell: Cell) -> Cell:
-    """Return the cell of a hash with its first 12 digits shown; the whole one stays behind it."""
-    return replace(cell, text=cell.text[:_SHORT]) if cell.raw is not None else cell
-
-
 def verdict_words(run: RunData, stage: str) -> str:
     """Return the verdict of a stage in words; a demonstration is never called ready."""
     found = run.get(RESULTS, pointer("verdicts", stage))
-    said = _verdict(found["verdict"], len(found["blocking"]))
+    said = _verdict(found["verdict"], len(found["blocking"]), _waived(run, stage))
     return f"{_demoted(said)} ({DEMONSTRATION})" if run.get(RESULTS, "/demonstration") else said
 
 
-def _verdict(verdict: str, count: int) -> str:
+def _waived(run: RunData, stage: str) -> int:
+    """Return how many blocking gates pass the stage by an exception record only."""
+    rows = gate_rows(run, stage)
+    return sum(row.status == "waived" and bool(row.at["blocking"]) for row in rows)
+
+
+def _verdict(verdict: str, count: int, waived: int) -> str:
     gates = "1 blocking gate" if count == 1 else f"{count} blocking gates"
     if verdict == "blocked":
         return f"blocked: {gates} {'does' if count == 1 else 'do'} not pass"
@@ -178,7 +213,7 @@ def _verdict(verdict: str, count: int) -> str:
         return f"incomplete: {gates} {'is' if count == 1 else 'are'} not measured"
     if verdict == "partial":
         return "partial: gates were left out of this run, so it decides nothing"
-    return "ready: every blocking gate passes"
+    return f"ready: every blocking gate passes{f', {waived} of them waived' if waived else ''}"
 
 
 def _demoted(said: str) -> str:
@@ -226,14 +261,17 @@ def left_to_limit(row: GateRow) -> float | None:
 def worst_first(rows: list[GateRow]) -> list[GateRow]:
     """Return the gates that block, worst first.
 
-    Errors, then failures, then what is unmeasured; failures by how far they are past the limit,
-    as a fraction of it. A limit of 0 tolerates nothing and comes first.
+    Errors, then failures, then what is unmeasured; failures by how far they are past the limit, as
+    a fraction of it. A limit of 0 tolerates nothing, and what fails whatever its value is at no
+    distance from passing: both come first, group by group, the largest breach of a group first.
     """
-    order = {"error": 0, "fail": 1}
+    order, groups = {"error": 0, "fail": 1}, list(dict.fromkeys(row.gate["group"] for row in rows))
 
-    def rank(row: GateRow) -> tuple[int, float, int]:
-        excess = past_limit(row)
-        return order.get(row.status, 2), -(float("inf") if excess is None else excess), row.place
+    def rank(row: GateRow) -> tuple[int, float, int, float, int]:
+        excess, margin = past_limit(row), row.at["margin"] or 0.0
+        first = float("inf") if excess is None else excess
+        group = groups.index(row.gate["group"])
+        return order.get(row.status, 2), -first, group, min(0.0, margin), row.place
 
     return sorted((row for row in rows if row.blocks), key=rank)
 

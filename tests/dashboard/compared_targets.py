@@ -25,7 +25,7 @@ from dashboard.blocks import (
 )
 from dashboard.html import render_blocks
 from dashboard.run_data import RunData, resolve
-from dashboard.views.state_map import STATES
+from dashboard.views.states import STATES
 from schemas.records import validate
 from tests.benchmarks.scoring_fakes import pair_of, suite_of, target
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,9 @@ from compared_targets import column, loss_of, run_of, some_targets
 
 from dashboard.blocks import Chart, Table
 from dashboard.run_data import GATING_LOSS
-from dashboard.views.state_map import STATES, place_name, state_chart, state_of
+from dashboard.units import shown as as_text
+from dashboard.views.state_map import state_chart
+from dashboard.views.states import STATES, place_name, state_of
 
 TARGETS = some_targets(400)
 
@@ -74,18 +77,62 @@ def test_a_planted_bad_state_comes_first_with_the_strongest_tile() -> None:
     chart = shown(loss_of(TARGETS, spread=0.01, bad={ohio: 30}))
     assert chart.table.rows[0][0].text == "Ohio"
     drawn = tiles(chart)
-    assert max(drawn, key=lambda name: drawn[name]["delta"]) == "Ohio"
-    assert drawn["Ohio"]["label"] == "OH +"
+    assert max(drawn, key=lambda name: drawn[name]["value"]) == "Ohio"
+    assert drawn["Ohio"]["code"] == "OH"
     assert drawn["Ohio"]["text"].startswith("+")
-    assert drawn["Utah"]["label"] == "UT −"
+    assert drawn["Utah"]["figure"].startswith("−")
+
+
+def test_a_tile_says_its_part_in_a_unit_that_is_stated() -> None:
+    chart = shown(loss_of(TARGETS))
+    step = float(re.search(r"in units of (\S+)\. ", chart.description)[1])  # type: ignore[index]
+    held = {cell.text: part.raw for cell, part in _places_and_parts(chart.table)}
+    figures = {name: each["figure"] for name, each in tiles(chart).items()}
+    assert max(abs(held[name]) for name in figures) / step < 10
+    for name, figure in figures.items():
+        assert float(figure.replace("−", "-")) == pytest.approx(held[name] / step, abs=0.05001)
+        assert figure[0] == ("−" if held[name] < 0 else "+")
+
+
+def test_the_map_says_how_much_of_the_whole_it_shows() -> None:
+    loss = loss_of(TARGETS)
+    parts = loss["losses"][GATING_LOSS]["by_geography"]
+    inside = math.fsum(part["delta"] for key, part in parts.items() if key != "US")
+    said = as_text(inside, "loss", signed=True)
+    assert f"All tiles together carry {said} of the whole" in shown(loss).description
+
+
+def test_won_lost_and_tied_of_the_places_add_up_to_all() -> None:
+    loss = loss_of(TARGETS)
+    table = shown(loss).table
+    for label, total in (
+        ("Targets", len(TARGETS)),
+        ("Won", loss["wins"]),
+        ("Lost", loss["losses_count"]),
+        ("Tied", loss["ties"]),
+    ):
+        *places, whole = column(table, label)
+        assert sum(cell.raw for cell in places if cell.raw is not None) == whole.raw == total
+    row = next(row for row in table.rows if row[0].text == "Ohio")
+    ohio = [each for each in loss["targets"] if each["geography_id"] == "39"]
+    ohio.sort(key=lambda each: each["contribution"])
+    assert ohio[0]["contribution"] < 0 < ohio[-1]["contribution"]
+    assert [cell.raw for cell in row[8:]] == [ohio[-1]["target_id"], ohio[0]["target_id"]]
+
+
+def _places_and_parts(table: Table) -> list[tuple[Any, Any]]:
+    return list(
+        zip(column(table, "Place"), column(table, "Part of the loss difference"), strict=True)
+    )
 
 
 def test_a_state_without_targets_is_grey_and_says_so() -> None:
     chart = shown(loss_of([each for each in TARGETS if each.geography_id != "56"]))
     wyoming = tiles(chart)["Wyoming"]
-    assert (wyoming["delta"], wyoming["text"], wyoming["label"]) == (None, "no target", "WY")
+    assert (wyoming["value"], wyoming["text"]) == (None, "no target")
+    assert (wyoming["code"], wyoming["figure"]) == ("WY", "")
     row = next(row for row in chart.table.rows if row[0].text == "Wyoming")
-    assert [cell.text for cell in row] == ["Wyoming", "0", "–", "–", "–"]
+    assert [cell.text for cell in row] == ["Wyoming", "0", *"––––––––"]
     assert row[0].link is None
 
 
@@ -115,6 +162,14 @@ def test_districts_are_summed_into_their_state_by_a_rule() -> None:
     assert cell.raw == pytest.approx(expected, abs=1e-15)
     assert cell.source is None
     assert "Ohio" in cell.rule
+    row = next(row for row in shown(loss).table.rows if row[0].text == "Ohio")
+    rows = [each for each in loss["targets"] if each["geography_id"].startswith("390")]
+    assert row[1].raw == len(rows)
+    assert row[2].raw + row[3].raw + row[4].raw == len(rows)
+    weighed = [
+        part["candidate"] * part["targets"] for key, part in parts.items() if key[:3] == "390"
+    ]
+    assert row[5].raw == pytest.approx(math.fsum(weighed) / len(rows))
 
 
 def test_places_outside_the_states_stand_by_themselves() -> None:

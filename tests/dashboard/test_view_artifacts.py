@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from statistics import median
 from typing import Any
 
 import pytest
+from sample_lookup import gate, without
 from sample_runs import sample_run
 from shown_pages import belied, links, tables, texts
 from view_checks import charts, data_of, require_sourced, rows_of
 
+from dashboard.blocks import Figures, walk
 from dashboard.run_data import RunData
 from dashboard.units import NOTHING
 from dashboard.views.artifacts import artifacts_page
@@ -21,15 +22,6 @@ FAILING = ("runtime.median", "artifacts.bundle")
 @pytest.fixture
 def run() -> RunData:
     return sample_run(name="artifacts", failing=FAILING)
-
-
-def gate(run: RunData, name: str) -> dict[str, Any]:
-    return next(each for each in run.records["gate_results"]["gates"] if each["id"] == name)
-
-
-def without(run: RunData, name: str) -> RunData:
-    kept = {each: record for each, record in run.records.items() if each != name}
-    return replace(run, records=kept, absent={name: "it was left out"})
 
 
 def shown(run: RunData, title: str) -> Any:
@@ -78,8 +70,10 @@ def test_the_size_is_judged_on_what_does_not_load_alone(run: RunData) -> None:
     size = shown(run, "Artifact size")
     column = "Candidate over incumbent"
     assert size["Ratio that is judged"][column].raw == judged["value"]
-    assert size["Limit"][column].text == "2"
-    assert size["Status"][column].status == judged["stages"]["default"]["status"]
+    for stage, label in (("beta", "may enter beta"), ("default", "may become the default")):
+        found_status = size[f"Gate: {label}"][column]
+        assert found_status.status == judged["stages"][stage]["status"]
+        assert found_status.note == "limit 2"
     extensions = shown(run, "Relational extensions")
     assert extensions["lots"]["Loads on its own"].text == "yes"
     assert extensions["odd"]["Loads on its own"].note == "no"
@@ -93,6 +87,14 @@ def test_the_runtime_shows_medians_spread_and_decisions(run: RunData) -> None:
         cell = seconds[side.title()]
         assert cell.raw == median(pair[side]["total_s"] for pair in record["pairs"])
         assert cell.rule == "median of total_s over the pairs"
+    record["pairs"][1]["incumbent"]["peak_rss_gb"] = 7.5
+    costs = shown(run, "Runtime and memory")
+    for of, peak in (("median", 2.5), ("lowest", 2.5), ("highest", 7.5)):
+        assert costs[f"Peak memory (RSS), {of}"]["Incumbent"].raw == peak
+    assert costs["Seconds of all workloads, highest"]["Candidate"].raw == 99.0
+    figures = next(b for b in walk(artifacts_page(run).blocks) if isinstance(b, Figures))
+    headline = {figure.label: figure.cell.raw for figure in figures.figures}
+    assert headline["median runtime"] == seconds["Candidate"].raw
     chart = charts(artifacts_page(run))["Spread of the runtime pairs"]
     assert len(chart.table.rows) == len(record["pairs"])
     ratios = [row["ratio"] for row in data_of(chart) if "pair" in row]
@@ -102,6 +104,40 @@ def test_the_runtime_shows_medians_spread_and_decisions(run: RunData) -> None:
     assert limits == {"1.250": "beyond the limit", "2": "beyond the limit"}
     gates = {row[0].text: row[1].status for row in table.rows if row[1].status}
     assert gates == {"Gate: may enter beta": "fail", "Gate: may become the default": "fail"}
+
+
+def test_the_workload_that_makes_a_file_slow_can_be_seen(run: RunData) -> None:
+    for pair in run.records["runtime"]["pairs"]:
+        pair["candidate"]["workloads"]["benefits"] = 8.0
+        pair["incumbent"]["workloads"]["benefits"] = 2.0
+    page = artifacts_page(run)
+    require_sourced(page, run)
+    rows = rows_of(tables(page)["Seconds of every workload, median"])
+    assert set(rows) == {"load", "benefits"}
+    del run.records["runtime"]["pairs"][0]["incumbent"]["workloads"]["load"]
+    assert set(shown(run, "Seconds of every workload, median")) == {"benefits"}
+    slow = rows["benefits"]
+    assert [slow[each].text for each in ("Candidate", "Incumbent", "Difference")] == [
+        "8 s", "2 s", "+6 s"
+    ]  # fmt: skip
+
+
+def test_a_run_judged_without_runtime_says_so_at_once() -> None:
+    bare = sample_run(name="timeless", absent=["runtime"])
+    figures = next(b for b in walk(artifacts_page(bare).blocks) if isinstance(b, Figures))
+    (timed,) = [figure for figure in figures.figures if "runtime" in figure.label]
+    assert (timed.cell.text, timed.against) == (NOTHING, "not measured")
+    assert ("missing", "records/runtime.json") in {
+        (row[0].text, row[1].text)
+        for row in tables(artifacts_page(bare))["What is wrong with the bundle"].rows
+    }
+
+
+def test_a_gate_that_is_not_judged_says_why(run: RunData) -> None:
+    stages = gate(run, "size.h5")["stages"]
+    stages["beta"].update(status="unmeasured", limit=None, message="the size is not pinned")
+    row = shown(run, "Artifact size")["Gate: may enter beta"]["Candidate over incumbent"]
+    assert row.note == "the size is not pinned"
 
 
 def test_an_undecided_limit_is_said_to_be_undecided(run: RunData) -> None:
@@ -131,57 +167,6 @@ def test_the_calibration_shows_losses_and_when_it_stopped(run: RunData) -> None:
     assert facts["Epochs of the refit"]["Value"].text == NOTHING
     points = data_of(charts(artifacts_page(run))["Calibration curves"])
     assert {row["targets"] for row in points} == {"to fit", "to stop by", "held out"}
-
-
-def test_pins_are_shown_or_why_they_are_unknown(run: RunData) -> None:
-    record = run.records["baseline"]
-    record["pins"]["h5_revision"] = None
-    record["unknown"]["h5_revision"] = "nobody wrote it down"
-    pins = shown(run, "Pins of the incumbent")
-    assert pins["H5 sha256"]["Value"].text == record["pins"]["h5_sha256"]
-    assert pins["H5 revision"]["Value"].text == NOTHING
-    assert pins["H5 revision"]["Value"].note == "nobody wrote it down"
-    assert len(pins) >= len(record["pins"])
-    judged = shown(run, "What was judged, and by what")
-    assert judged["Policy sha256"]["Value"].text == run.get("gate_results", "/policy/sha256")
-    assert judged["Candidate sha256"]["Value"].text == run.get("gate_results", "/candidate/sha256")
-
-
-def test_an_absent_source_says_why(run: RunData) -> None:
-    source = run.records["sources"]["sources"][0]
-    source.update(status="absent", message="it is not for everybody", remedy="ask for it", files=[])
-    row = shown(run, "Sources of the build")[source["id"]]
-    assert row["Status"].text == "absent"
-    assert row["Why it is absent"].text == "it is not for everybody"
-    assert row["Why it is absent"].note == "ask for it"
-
-
-def test_the_bundle_shows_what_it_lacks_and_every_file(run: RunData) -> None:
-    check = run.records["bundle_check"]
-    check.update(intact=False, changed=["config.json"], unexpected=["more.txt"])
-    page = artifacts_page(run)
-    assert "the bundle was not intact and not complete" in texts(page)
-    findings = {
-        (row[0].text, row[1].text) for row in tables(page)["What is wrong with the bundle"].rows
-    }
-    assert findings >= {("changed", "config.json"), ("unexpected", "more.txt")}
-    assert {("missing", gap["what"]) for gap in check["missing"]} <= findings
-    files = shown(run, "Files")
-    assert set(files) == {file["path"] for file in run.records["bundle"]["files"]}
-
-
-def test_a_whole_bundle_is_said_to_be_whole_and_who_signed_it() -> None:
-    run = sample_run(name="signed", signed_off_by="A. Manager")
-    seals = shown(run, "Seals")
-    assert "the bundle was intact and complete" in texts(artifacts_page(run))
-    assert seals["Signed off by"]["Value"].text == "A. Manager"
-    assert seals["Verdict number"]["Value"].raw == run.get("seal", "/number")
-    assert seals["Digest of the bundle"]["Value"].text == run.get("bundle", "/digest")
-
-
-def test_a_bundle_that_nobody_signed_says_how_to_sign(run: RunData) -> None:
-    signed = shown(run, "Seals")["Signed off by"]["Value"]
-    assert (signed.text, signed.note) == ("nobody", "mpgate bundle sign-off RUN")
 
 
 def test_an_unsealed_run_says_what_it_lacks_and_what_to_run() -> None:
@@ -231,5 +216,7 @@ def test_a_candidate_that_was_not_measured_shows_what_its_manifest_states(run: R
 def test_gates_are_linked_where_they_were_judged(run: RunData) -> None:
     gates = {link.params["gate"] for link in links(artifacts_page(run)) if link.page == "gate"}
     assert gates == {"size.h5", "runtime.median", "artifacts.bundle"}
+    # the reader's own stage goes with a link that names none
+    assert not [link for link in links(artifacts_page(run)) if "stage" in link.params]
     bare = artifacts_page(without(run, "gate_results"))
     assert not [link for link in links(bare) if link.page == "gate"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from compared_runs import FIRST, RUN_A, RUN_B, SECOND, but, results, without
+from compared_runs import ENGINE, FIRST, RUN_A, RUN_B, SECOND, but, results, without
 from compared_targets import (
     HOSTILE,
     blocks,
-    column,
     figure,
     links,
     notices,
@@ -29,6 +29,12 @@ def page(a: RunData = RUN_A, b: RunData = RUN_B, **asked: Any) -> Page:
     return compare_page(a, b, **{"stage": "default", **asked})
 
 
+def of_definition(sha256: str) -> RunData:
+    losses = SECOND["losses"]
+    other = {**losses[GATING_LOSS], "definition_sha256": sha256}
+    return but(RUN_B, "loss", losses={**losses, GATING_LOSS: other})
+
+
 def row(shown: Page, title: str, name: str) -> list[Any]:
     return next(list(cells) for cells in table(shown, title).rows if cells[0].text == name)
 
@@ -43,7 +49,10 @@ def test_comparable_runs_are_told_and_subtracted() -> None:
     shown = page()
     assert notices(shown, "good")[0].startswith("The two runs are comparable")
     assert notices(shown, "warning") == []
-    assert {cell.text for cell in column(table(shown, "Can the two"), "Same?")} == {"same"}
+    same = {row[0].text: row[3].text for row in table(shown, "Can the two").rows}
+    assert {name for name, said in same.items() if said != "same"} == {
+        "Year", "Candidate", "Measuring code",
+    }  # fmt: skip
     loss = row(shown, "Headline figures", "Broad loss")
     values = [each["losses"][GATING_LOSS]["candidate"] for each in (FIRST, SECOND)]
     assert [cell.raw for cell in loss[1:]] == [*values, values[1] - values[0]]
@@ -86,9 +95,27 @@ def test_comparable_runs_are_told_and_subtracted() -> None:
         ),
         (
             but(RUN_B, "evidence", engine={"policyengine_us": "3.0.0"}),
-            "the policyengine-us version differs",
+            "the version of policyengine-us differs",
             ("Broad loss", "Peak memory"),
             ("Households with positive weight",),
+        ),
+        (
+            but(RUN_B, "evidence", engine={**ENGINE, "policyengine_core": "9.9"}),
+            "the version of policyengine-core differs",
+            ("Broad loss", "Peak memory"),
+            ("Size of the H5",),
+        ),
+        (
+            of_definition("9" * 64),
+            "the definition of the loss differs",
+            ("Broad loss", "Held-out loss", "Targets won"),
+            ("Median error", "Targets within 10 %", "Size of the H5"),
+        ),
+        (
+            replace(RUN_B, product="mp-local-rich"),
+            "the product differs",
+            ("Effective sample size", "Size of the H5", "Households with positive weight"),
+            ("Broad loss",),
         ),
         (
             but(RUN_B, "loss", suite=None),
@@ -120,7 +147,7 @@ def test_gates_that_changed_come_first() -> None:
     changed = row(shown, "Status changed", "Title loss.broad")
     assert [cell.text for cell in changed[1:3]] == ["pass", "fail"]
     assert changed[5].raw == pytest.approx(0.05)
-    assert [cells[0].note for cells in table(shown, "Value changed").rows] == ["size.h5"]
+    assert [cells[0].note for cells in table(shown, "Value or limit").rows] == ["size.h5"]
     assert len(table(shown, "Unchanged").rows) == 4
     limits = row(page(stage="beta"), "Status changed", "Title loss.broad")[6:]
     assert [cell.raw for cell in limits] == [2.0, 2.0]
@@ -129,7 +156,7 @@ def test_gates_that_changed_come_first() -> None:
 def test_gates_are_subtracted_only_on_what_they_rest_on() -> None:
     def changes(other: RunData) -> dict[str, str]:
         shown = page(RUN_A, other)
-        titles = ("Status changed", "Value changed", "Unchanged")
+        titles = ("Status changed", "Value or limit", "Unchanged")
         rows = [cells for title in titles for cells in table(shown, title).rows]
         return {cells[0].note: cells[5].text for cells in rows}
 
@@ -161,9 +188,9 @@ def test_targets_are_paired_by_id_whatever_their_order() -> None:
     ours = {each["target_id"]: each for each in FIRST["targets"]}
     shown = table(page(RUN_A, other), "Paired targets")
     for cells in shown.rows:
-        before, after = ours[cells[0].raw]["candidate_error"], cells[3].raw
-        assert cells[2].raw == before
-        assert cells[4].raw == 100 * (after - before)
+        before, after = ours[cells[0].raw]["candidate_error"], cells[4].raw
+        assert cells[3].raw == before
+        assert cells[5].raw == 100 * (after - before)
     prove(page(RUN_A, other), RUN_A, other)
 
 
@@ -182,10 +209,10 @@ def test_parts_are_not_subtracted_against_another_incumbent() -> None:
     other = but(RUN_B, "gate_results", incumbent={"sha256": "9" * 64})
     first = table(page(RUN_A, other), "Paired targets").rows[0]
     assert first[0].raw == "us.t00030"
-    assert (first[4].rule, first[7].text) == ("100 * (B - A)", NOT_COMPARABLE)
+    assert (first[5].rule, first[8].text) == ("100 * (B - A)", NOT_COMPARABLE)
     database = but(RUN_B, "loss", target_db={"sha256": "9" * 64})
     shown = page(RUN_A, database)
-    assert {cells[4].text for cells in table(shown, "Paired targets").rows} == {NOT_COMPARABLE}
+    assert {cells[5].text for cells in table(shown, "Paired targets").rows} == {NOT_COMPARABLE}
     assert "change_of_error" not in blocks(shown, Download)[-1].frame
     with pytest.raises(StopIteration):
         figure(shown, "Improved")

@@ -20,7 +20,8 @@ from compared_targets import (
     table,
 )
 
-from dashboard.blocks import Download, Page, Section, Table
+from dashboard.blocks import Download, Page, Prose, Section, Table
+from dashboard.escaping import csv_text
 from dashboard.run_data import RunData
 from dashboard.views.coverage import CoverageFilters, coverage_options, coverage_page
 
@@ -120,6 +121,35 @@ def test_excluded_and_dropped_targets_have_reasons() -> None:
     assert dropped == [[LOST, "no estimate of the candidate"]]
 
 
+def test_many_that_were_not_compared_are_cut_counted_and_all_in_the_file() -> None:
+    reasons = ["zero: undefined"] * 40 + ["=1+1"] * 60
+    dropped = [{"target_id": f"us.x{i:03}", "reason": why} for i, why in enumerate(reasons)]
+    run = run_of({**LOSS, "dropped": dropped}, suite=SUITE)
+    shown = page(run)
+    counts = table(shown, "Reasons, the most frequent first").rows
+    assert [(row[0].text, row[1].raw) for row in counts] == [("=1+1", 60), ("zero: undefined", 40)]
+    listed = table(shown, "Targets of the suite")
+    assert len(listed.rows) == 50
+    assert "50 more are in the file" in listed.note
+    file = next(each for each in blocks(shown, Download) if "not compared" in each.label)
+    assert file.frame.to_dict("records") == dropped
+    assert "us.x099,'=1+1" in csv_text(file.frame)
+    none = page(run_of({**LOSS, "dropped": []}, suite=SUITE))
+    assert not any("not compared" in each.label for each in blocks(none, Download))
+    prove(shown, run)
+
+
+def test_files_are_named_by_run_and_filters_and_the_page_states_them() -> None:
+    shown = page(source="source1", search="US.T")
+    assert blocks(shown, Download)[0].file_name == (
+        "coverage-run-0123-source-source1-search-US.T.csv"
+    )
+    said = [block.text for block in blocks(shown, Prose)]
+    assert "with source “source1”, search “US.T”" in said[0]
+    lacking = blocks(page(blanked((9, "source"))), Download)[0]
+    assert lacking.file_name == "targets-lacking-run-0123.csv"
+
+
 def test_targets_that_nobody_accounts_for_are_told() -> None:
     assert notices(page(), "warning") == []
     more = {**SUITE, "targets": {**SUITE["targets"], "count": 140}}
@@ -144,7 +174,7 @@ def test_filters_pages_and_download() -> None:
         if each["source"] == "source1" and "us.t" in each["target_id"]
     ]
     assert [cell.raw for cell in column(table(shown, "Targets and what"), "Target")] == expected
-    assert list(blocks(shown, Download)[-1].frame["target_id"]) == expected
+    assert list(blocks(shown, Download)[0].frame["target_id"]) == expected
     second = page(page=2)
     assert isinstance(second.blocks[2], Section)
     assert len(table(second, "Targets and what").rows) == 50

@@ -59,10 +59,21 @@ def test_the_list_has_every_gate_once_in_the_order_of_the_policy(run: RunData) -
     assert column(table, "Blocks beta") == [
         "yes" if each["stages"]["beta"]["blocking"] else "no" for each in gates
     ]
+    noise = {True: "within noise", False: "beyond noise", None: ""}
+    assert [row[-1].note for row in table.rows] == [noise[each["within_noise"]] for each in gates]
     params = {"run": run.key, "gate": "family.snap", "stage": "beta"}
     assert Link("gate", params, "family.snap") in links(found)
     assert untraced(found) == []
     assert belied(found, [run]) == []
+
+
+def test_the_list_names_the_gates_that_were_left_out(run: RunData) -> None:
+    results = {**run.records[RESULTS], "deselected": ["loss.old", "size.old"]}
+    partial = replace(run, records={**run.records, RESULTS: results})
+    (table,) = tables(gates_page(partial, stage="default")).values()
+    assert table.note == "Left out of this run, so not judged: loss.old, size.old."
+    (table,) = tables(gates_page(run, stage="default")).values()
+    assert table.note == ""
 
 
 def test_the_finding_comes_first_with_what_to_do(run: RunData) -> None:
@@ -76,6 +87,16 @@ def test_the_finding_comes_first_with_what_to_do(run: RunData) -> None:
     assert at_beta.startswith("Stage beta: fail. ")
     passed = notices(page(run, "size.h5"))[0]
     assert (passed.tone, "What to do" in passed.text) == ("good", False)
+
+
+def test_a_failure_that_does_not_rest_on_the_value_is_explained_first(run: RunData) -> None:
+    gate = gate_of(run, "benchmark.ctc-repeal.fiscal")[1]
+    reason = "vacuous: fiscal moves by 0, below the floor of 200,000,000"
+    failed = {**gate["stages"]["default"], "status": "fail", "message": reason}
+    found = changed(run, gate["id"], stages={**gate["stages"], "default": failed})
+    said = notices(page(found, gate["id"]))[0].text
+    assert said.startswith(f"Stage default: fail, and this blocks it. {reason}. {gate['message']}.")
+    assert notices(page(run, gate["id"]))[0].text == f"Stage default: pass. {gate['message']}."
 
 
 def test_three_clicks_lead_from_a_failing_gate_to_the_target_that_makes_it_worse(
@@ -111,7 +132,7 @@ def test_a_held_out_failure_leads_to_its_worst_held_out_target(run: RunData) -> 
     worst = max(held, key=lambda each: each["contribution"])["target_id"]
     top, targets = first_links(found)[:2]
     assert (top.page, top.params["target"]) == ("target", worst)
-    assert targets.params == {"run": run.key, "gate": "loss.held_out", "role": "held_out"}
+    assert targets.params == {"run": run.key, "gate": "loss.held_out"}
     table = tables(found)["Held-out targets, the worst first"]
     assert column(table, "Target")[0] == worst
     assert "do not add up" in table.note
@@ -183,7 +204,11 @@ def test_both_stages_are_shown_the_chosen_one_first(run: RunData) -> None:
             "whichever is larger.",
             "The value must be no more than the limit.",
         ),
-        ("release.contract", "The value must be no more than 0 missing parts.", "See the title."),
+        (
+            "release.contract",
+            "The value must be no more than 0 missing parts.",
+            "The records of this run do not state it.",
+        ),
     ],
 )
 def test_the_rule_is_in_the_plans_words(run: RunData, gate: str, said: str, without: str) -> None:
@@ -194,6 +219,7 @@ def test_the_rule_is_in_the_plans_words(run: RunData, gate: str, said: str, with
     unsealed = replace(run, records={k: v for k, v in run.records.items() if k != "policy"})
     shown = column(tables(page(unsealed, gate))["The rule"], "In words")
     assert (shown[1], shown[4]) == ("–", without)
+    assert "this run has no policy record" in texts(page(unsealed, gate))
 
 
 def test_a_waived_gate_names_its_record_and_who_answers_for_it(run: RunData) -> None:
@@ -224,6 +250,7 @@ def test_evidence_is_named_with_the_hashes_it_was_judged_by(
     names = [each.replace(" ", "_") for each in records]
     assert [row[1].raw for row in table.rows[: len(names)]] == [hashes[each] for each in names]
     assert column(table, "SHA-256")[0] == hashes[names[0]][:12]
+    assert table.rows[0][1].note == hashes[names[0]]
 
 
 def test_a_record_that_was_not_there_is_named_so(run: RunData) -> None:

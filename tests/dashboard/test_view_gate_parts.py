@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
+from app_harness import sample_index, show
 from gate_pages import changed, charts, gate_of, page, values
 from sample_reading import gates_frame
 from sample_runs import VARIED, sample_run
 from shown_pages import belied, column, tables, texts
 
+from dashboard import session
 from dashboard.blocks import Chart, Link, walk
 from dashboard.run_data import RunData
 from dashboard.views.gate import gate_page
+from dashboard.views.gate_past import PAST
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +112,43 @@ def test_the_past_of_a_gate_is_shown_run_by_run_the_newest_first(run: RunData) -
         ("varied", "this run"),
     ]
     assert points[0]["value"] == 0.25
+
+
+def test_runs_of_one_name_are_told_apart_in_the_past_of_a_gate(run: RunData) -> None:
+    twin = replace(changed(run, "family.snap", key="twin", value=0.25), run_id="varied")
+    found = gate_page(run, "family.snap", gates_frame([run, twin], "family.snap"), stage="default")
+    names = [f"varied ({run.key[:4]})", "varied (twin)"]
+    assert column(tables(found)["family.snap by run, the newest first"], "Run") == names
+    points = values(charts(found)["This gate over the runs"])
+    assert [each["run"] for each in points] == names[::-1]
+
+
+def test_a_run_that_measured_a_gate_in_another_unit_is_not_on_its_scale(run: RunData) -> None:
+    older = changed(run, "family.snap", key="older", unit="dollars")
+    found = gate_page(run, "family.snap", gates_frame([run, older], "family.snap"), stage="default")
+    assert [each["run"] for each in values(charts(found)["This gate over the runs"])] == ["varied"]
+    assert len(tables(found)["family.snap by run, the newest first"].rows) == 2
+
+
+def test_of_many_runs_the_newest_are_shown_and_all_are_counted(run: RunData) -> None:
+    frame = gates_frame([run], "family.snap")
+    many = pd.concat([frame.assign(run=f"{n:04d}", run_id=f"r{n}") for n in range(PAST + 5)])
+    table = tables(gate_page(run, "family.snap", many, stage="default"))[
+        "family.snap by run, the newest first"
+    ]
+    assert column(table, "Run")[:: PAST - 1] == ["r0", f"r{PAST - 1}"]
+    assert table.note.endswith(f"The newest {PAST} of {PAST + 5} runs.")
+
+
+def test_the_past_of_a_gate_holds_no_other_products_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = sample_index()
+    monkeypatch.setenv(session.INDEX_VARIABLE, str(runs.db))
+    shown = show("gate", gate="runtime.median")
+    assert f'data-source="{runs.keys["before"]}|' in shown.html
+    assert f'data-source="{runs.keys["rich"]}|' not in shown.html
+    local = show("gate", gate="runtime.median", run=runs.keys["rich"])
+    assert f'data-source="{runs.keys["rich"]}|' in local.html
+    assert f'data-source="{runs.keys["before"]}|' not in local.html
 
 
 def test_runs_that_did_not_measure_a_gate_are_in_its_table_but_not_in_its_chart(

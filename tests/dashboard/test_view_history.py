@@ -107,6 +107,12 @@ def test_lines_join_only_runs_held_against_the_same(first: RunData, later: RunDa
     assert chart.chart.to_dict()["encoding"]["detail"]["field"] == "against"
 
 
+def test_of_many_suites_a_few_are_named_and_the_rest_is_counted(first: RunData) -> None:
+    rows = [dict(first.row) | {"key": f"{n}", "suite_sha256": f"{n}" * 64} for n in range(9)]
+    (said,) = [each.text for each in notices(page(first, frame=pd.DataFrame(rows)))]
+    assert (said.count("suite "), "; and 4 more. No line" in said) == (5, True)
+
+
 def test_all_runs_are_listed_the_newest_first_with_links(first: RunData, later: RunData) -> None:
     found = page(first, later)
     table = tables(found)["All runs, the newest first"]
@@ -117,6 +123,9 @@ def test_all_runs_are_listed_the_newest_first_with_links(first: RunData, later: 
     assert table.rows[0][0].link == Link("readiness", params, "later")
     assert Link("compare", {"a": first.key, "b": later.key}, "compare") in links(found)
     assert table.rows[1][-1].link is None
+    assert column(table, "Judged") == ["2026-11-26 12:00 UTC", "2026-11-25 12:00 UTC"]
+    sha = later.records["gate_results"]["candidate"]["sha256"]
+    assert table.rows[0][0].note == f"sealed, {sha[:12]}"
 
 
 def test_a_demonstration_that_passes_everything_is_not_listed_as_ready(first: RunData) -> None:
@@ -126,6 +135,15 @@ def test_a_demonstration_that_passes_everything_is_not_listed_as_ready(first: Ru
     rows = [rows[0] | {"demonstration": False}]
     table = tables(page(first, frame=pd.DataFrame(rows)))["All runs, the newest first"]
     assert column(table, "Default") == ["ready"]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "shown"),
+    [("2026-11-25T23:30:59-05:00", "2026-11-26 04:30 UTC"), ("yesterday", "yesterday")],
+)
+def test_times_are_shown_to_the_minute_in_utc(first: RunData, stamp: str, shown: str) -> None:
+    table = tables(page(first, frame=pd.DataFrame([dict(first.row) | {"judged_at": stamp}])))
+    assert column(table["All runs, the newest first"], "Judged") == [shown]
 
 
 def test_an_unjudged_run_is_listed_but_not_compared(first: RunData, later: RunData) -> None:

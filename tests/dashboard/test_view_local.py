@@ -1,12 +1,14 @@
-"""The local page says what is measured, what is missing, and which file an analyst may use."""
+"""The local page says what is measured, and which file an analyst may use."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 import pandas as pd
 import pytest
+from local_runs import BIG, FAST, FAST_SMALL, RICH, RICH_BIG, SMALL, page_of, without_runs
 from sample_reading import runs_frame
 from sample_runs import sample_run
 from shown_pages import column, links, tables, texts
@@ -16,17 +18,12 @@ from dashboard.blocks import Page
 from dashboard.run_data import RunData
 from dashboard.units import NOTHING
 from dashboard.views.local import local_page
-from dashboard.views.local_pairs import incumbent_of, local_sides, pairs_of
+from dashboard.views.local_pairs import incumbent_of, local_sides, pairs_of, wanted
 
-FAST, RICH = "mp-local-fast", "mp-local-rich"
-SMALL, BIG = "pe-local-small-l0", "pe-local-big-l0"
-FAST_SMALL = "mp-local-fast against PE small-L0"
-RICH_BIG = "mp-local-rich against PE big-L0"
 LOSSES = {
     "Broad loss": "broad_relative_v1",
     "PE's objective": "pe_local_relative_v1",
 }
-GATES = 8
 
 
 @pytest.fixture
@@ -37,14 +34,6 @@ def fast() -> RunData:
 @pytest.fixture
 def rich() -> RunData:
     return sample_run(name="rich", product=RICH, incumbent=BIG, absent=["loss", "runtime"])
-
-
-def page_of(*runs: RunData) -> Page:
-    return local_page(runs, runs_frame(runs))
-
-
-def without_runs() -> Page:
-    return local_page([], pd.DataFrame())
 
 
 def test_without_any_run_every_comparison_is_unmeasured() -> None:
@@ -71,24 +60,6 @@ def require_nothing_shown_as_number(page: Page) -> None:
     assert not numbers
 
 
-def test_without_any_run_each_record_of_each_comparison_is_named() -> None:
-    table = tables(without_runs())["Missing records"]
-    for pair in pairs_of([]):
-        items = " | ".join(row[1].text for row in table.rows if row[0].text == pair.title)
-        for part in (
-            f"run folder of {pair.product}",
-            f"baseline record of {pair.incumbent}",
-            "loss record: broad loss, local loss, PE's own objective, held-out loss",
-            "runtime record",
-            "evidence record",
-            "incumbent evidence record",
-            "gate results",
-        ):
-            assert part in items, (pair.title, part)
-        wanted = {row[2].text for row in table.rows if row[0].text == pair.title}
-        assert any(f"--incumbent {pair.incumbent}" in each for each in wanted)
-
-
 def test_an_analyst_is_told_not_to_use_the_national_file_for_a_district() -> None:
     page = without_runs()
     assert "Ohio's 3rd congressional district: no file of this project" in texts(page)
@@ -101,27 +72,37 @@ def test_an_analyst_is_told_not_to_use_the_national_file_for_a_district() -> Non
     assert routes["Research sweeps, work on targets"]["File to use today"].text.startswith(RICH)
 
 
-def test_only_a_ready_run_against_a_real_incumbent_is_to_be_used(fast: RunData) -> None:
-    results = fast.records["gate_results"]
-    results["verdicts"]["default"]["verdict"] = "ready"
-    assert results["demonstration"] is True
-    assert "no file of this project is calibrated to it today" in texts(page_of(fast))
-    results["demonstration"] = False
-    page = page_of(fast)
-    assert "use its shard of mp-local-fast, run fast" in texts(page)
+def ready(run: RunData, incumbent: str = SMALL) -> RunData:
+    """Return a run as it would be with a verdict that lets it replace this incumbent."""
+    results = run.records["gate_results"]
+    results["verdicts"]["default"]["verdict"], results["demonstration"] = "ready", False
+    run.records["baseline"]["id"] = incumbent
+    return run
+
+
+def test_only_a_file_that_is_ready_against_both_incumbents_is_to_be_used(fast: RunData) -> None:
+    small, big = ready(fast), ready(sample_run(name="fast", product=FAST), BIG)
+    none = "no file of this project is calibrated to it today"
+    assert none in texts(page_of(small))
+    page = page_of(small, big)
+    assert "use its shard of mp-local-fast once run fast is published" in texts(page)
     assert "has targets of that district" in texts(page)
-    for each in fast.records["loss"]["targets"]:
+    assert none in texts(page_of(small, replace(big, state="unsealed")))
+    for each in (*small.records["loss"]["targets"], *big.records["loss"]["targets"]):
         if each["geography_id"] == "3903":
             each["geography_level"] = "national"
-    assert "has no target of it" in texts(page_of(fast))
-    results["verdicts"]["default"]["verdict"] = "blocked"
-    assert "no file of this project is calibrated to it today" in texts(page_of(fast))
+    assert "has no target of it" in texts(page_of(small, big))
+    big.records["gate_results"]["demonstration"] = True
+    assert none in texts(page_of(small, big))
+    ready(big, BIG).records["gate_results"]["verdicts"]["default"]["verdict"] = "blocked"
+    assert none in texts(page_of(small, big))
+    ready(big, BIG).records["gate_results"]["candidate"]["sha256"] = "f" * 64
+    assert none in texts(page_of(small, big))
 
 
 def test_a_released_rich_run_is_still_for_research_only(fast: RunData) -> None:
-    fast.records["gate_results"]["demonstration"] = False
-    fast.records["gate_results"]["verdicts"]["default"]["verdict"] = "ready"
-    assert "no file of this project" in texts(page_of(replace(fast, product=RICH)))
+    both = [ready(fast), ready(sample_run(name="fast", product=FAST), BIG)]
+    assert "no file of this project" in texts(page_of(*(replace(r, product=RICH) for r in both)))
 
 
 def test_the_matrix_shows_each_lead_as_the_records_give_it(fast: RunData, rich: RunData) -> None:
@@ -135,7 +116,8 @@ def test_the_matrix_shows_each_lead_as_the_records_give_it(fast: RunData, rich: 
     held = losses["broad_relative_v1"]["held_out"]
     assert rows[FAST_SMALL]["Held-out loss"].raw == held["candidate"] - held["incumbent"]
     assert rows[FAST_SMALL]["Runtime ratio"].raw == fast.records["runtime"]["median_ratio"]
-    assert rows[FAST_SMALL]["Verdict"].note == "demonstration only"
+    verdict = fast.records["gate_results"]["verdicts"]["default"]["verdict"]
+    assert rows[FAST_SMALL]["Verdict"].text == f"demonstration: {verdict}"
     assert rows[RICH_BIG]["Broad loss"].text == NOTHING
     assert rows[RICH_BIG]["Newest run"].text == "rich"
     assert rows["mp-local-fast against PE big-L0"]["Newest run"].text == "no run"
@@ -151,6 +133,33 @@ def test_both_sides_of_every_measure_are_shown(fast: RunData) -> None:
         for side in ("candidate", "incumbent"):
             assert rows[label][side.title()].raw == losses[name][side]
     assert rows["H5 on disk"]["Candidate"].raw == fast.records["storage"]["h5"]["stored_bytes"]
+
+
+def test_a_demonstration_is_never_called_ready(fast: RunData) -> None:
+    ready(fast).records["gate_results"]["demonstration"] = True
+    verdict = rows_of(tables(page_of(fast))["Comparisons"])[FAST_SMALL]["Verdict"]
+    assert verdict.text == "demonstration: every blocking gate passes"
+
+
+def test_size_weights_and_cost_stand_beside_the_losses(fast: RunData) -> None:
+    fast.records["runtime"]["pairs"][0]["candidate"]["total_s"] = 99.0
+    page = page_of(fast)
+    require_sourced(page, fast)
+    rows = rows_of(tables(page)["Both sides"])
+    for record, side in (("evidence", "Candidate"), ("incumbent_evidence", "Incumbent")):
+        measured = fast.records[record]
+        assert rows["Households"][side].raw == measured["counts"]["household"]
+        assert (
+            rows["Households with a positive weight"][side].raw == measured["weights"]["positive"]
+        )
+        ess = rows["Effective sample size (Kish), households"][side].raw
+        assert ess == measured["weights"]["kish_ess"]
+        heaviest = rows["Weight of the heaviest 1 % of households"][side].raw
+        assert heaviest == measured["weights"]["top_1pct_share"]
+        seconds = [pair[side.lower()]["total_s"] for pair in fast.records["runtime"]["pairs"]]
+        assert rows["Median seconds of the benchmark run"][side].raw == median(seconds)
+        peaks = [pair[side.lower()]["peak_rss_gb"] for pair in fast.records["runtime"]["pairs"]]
+        assert rows["Median peak memory of the benchmark run"][side].raw == median(peaks)
 
 
 def parts(fast: RunData) -> dict[str, Any]:
@@ -188,6 +197,54 @@ def test_every_place_below_the_nation_has_a_row(fast: RunData) -> None:
     assert "Part of the loss difference by state" in charts(page)
 
 
+def test_places_are_counted_by_who_is_closer_under_each_loss(fast: RunData) -> None:
+    losses = fast.records["loss"]["losses"]
+    for name in LOSSES.values():
+        found = losses[name]["by_geography"]
+        for place in list(found):
+            del found[place]
+        row = {"incumbent": 0.5, "delta": 0.0, "targets": 1}
+        found.update({"39": {"candidate": 0.4, **row}, "3903": {"candidate": 0.5, **row}})
+        found["0612"] = {"candidate": 0.6, **row}
+    losses["pe_local_relative_v1"]["by_geography"]["39"]["candidate"] = 0.7
+    page = page_of(fast)
+    require_sourced(page, fast)
+    table = tables(page)["Number of places where each file is closer"]
+    counts = {(r[0].text, r[1].text): [cell.raw for cell in r[2:]] for r in table.rows}
+    assert counts == {
+        ("states", "broad loss"): [1, 0, 0],
+        ("congressional districts", "broad loss"): [0, 1, 1],
+        ("states", "PE's objective"): [0, 1, 0],
+        ("congressional districts", "PE's objective"): [0, 1, 1],
+    }
+    ohio = next(row for row in tables(page)["Places"].rows if row[0].note == "39")
+    assert (ohio[6].raw, ohio[7].raw) == (0.7, 0.5)
+
+
+def test_the_runs_to_load_are_the_newest_of_every_comparison_first() -> None:
+    def row(key: str, product: str, incumbent: str, state: str = "sealed") -> dict[str, str]:
+        return {"key": key, "product": product, "incumbent_id": incumbent, "state": state}
+
+    runs = pd.DataFrame(
+        [
+            row("a", FAST, SMALL, "broken"),
+            row("b", FAST, SMALL),
+            row("c", FAST, SMALL),
+            row("d", "mp-national", SMALL),
+            row("e", RICH, "psl-cps-2024"),
+            row("f", RICH, BIG, "unsealed"),
+        ]
+    )
+    assert wanted(runs) == ["b", "f", "c", "e"]
+    assert wanted(pd.DataFrame()) == []
+
+
+def test_runs_that_were_not_loaded_are_counted(fast: RunData) -> None:
+    older = runs_frame([fast]).assign(key="another")
+    page = local_page([fast], pd.concat([runs_frame([fast]), older]))
+    assert tables(page)["Local runs"].note.startswith("1 more are on the page of all runs.")
+
+
 def test_the_newest_judged_run_of_a_comparison_counts(fast: RunData) -> None:
     newer = sample_run(name="newer", product=FAST, judged_at="2026-11-27T08:00:00+00:00")
     for order in ((fast, newer), (newer, fast)):
@@ -204,60 +261,6 @@ def test_a_run_against_another_incumbent_compares_nothing(fast: RunData) -> None
     assert column(tables(page)["Local runs"], "Incumbent") == ["psl-cps-2024"]
 
 
-def test_partial_records_leave_only_the_rest_missing(fast: RunData, rich: RunData) -> None:
-    table = tables(page_of(fast, rich))["Missing records"]
-    of_rich = [row[1].text for row in table.rows if row[0].text == RICH_BIG]
-    of_fast = [row[1].text for row in table.rows if row[0].text == FAST_SMALL]
-    assert any(text.startswith("loss record") for text in of_rich)
-    assert any(text.startswith("runtime record") for text in of_rich)
-    assert not any(text.startswith("evidence record") for text in of_rich)
-    assert not any("loss record:" in text or "runtime" in text for text in of_fast)
-    assert any("smaller places" in text for text in of_fast)
-    fast.records["baseline"]["pins"]["h5_sha256"] = None
-    table = tables(page_of(fast))["Missing records"]
-    pins = next(row[1].text for row in table.rows if row[1].text.startswith(f"pins of {SMALL}"))
-    assert "h5 sha256" in pins
-    assert "local objective" in pins
-
-
-def test_eight_local_gates_say_what_is_there_and_what_is_missing(fast: RunData) -> None:
-    empty = tables(without_runs())["Local release gates"]
-    assert len({row[0].text for row in empty.rows}) == GATES
-    assert {row[3].status for row in empty.rows} == {"unmeasured"}
-    table = tables(page_of(fast))["Local release gates"]
-    assert len({row[0].text for row in table.rows}) == GATES
-    rows = {(row[0].text[:1], row[1].text): row for row in table.rows}
-    objective = fast.records["loss"]["losses"]["pe_local_relative_v1"]
-    lead = rows["2", FAST_SMALL][2]
-    assert lead.raw == objective["candidate"] - objective["incumbent"]
-    assert rows["2", FAST_SMALL][3].text == "measured, not judged"
-    assert "local objective" in rows["1", "PE small-L0"][4].text
-    assert rows["5", FAST][4].text == NOTHING
-    assert "one geography" in rows["6", FAST_SMALL][4].text
-    stages = fast.records["stages"]["stages"]
-    assert rows["7", FAST][2].raw == pytest.approx(sum(s["wall_s"] for s in stages) / 3600)
-    assert "scoring" in rows["8", FAST][4].text
-    assert "export" not in rows["8", FAST][4].text
-    assert {cell.status for row in table.rows for cell in row} <= {None, "unmeasured"}
-
-
-def test_a_held_out_split_without_geography_lacks_one(fast: RunData) -> None:
-    groups = fast.records["loss"]["held_out"]["groups"]
-    for group in groups:
-        group["kind"] = "income_program"
-    table = tables(page_of(fast))["Local release gates"]
-    row = next(row for row in table.rows if row[0].text.startswith("5") and row[1].text == FAST)
-    assert row[4].text == "held-out groups of a geography family"
-
-
-def test_stages_from_a_checkpoint_prove_no_rebuild(fast: RunData) -> None:
-    for stage in fast.records["stages"]["stages"]:
-        stage["reused"] = stage["id"] == "donors"
-    table = tables(page_of(fast))["Local release gates"]
-    row = next(row for row in table.rows if row[0].text.startswith("7"))
-    assert row[4].text.endswith("stages taken from checkpoints: donors")
-
-
 def test_broken_local_runs_are_named_with_the_reason(fast: RunData) -> None:
     good = runs_frame([fast])
     broken = good.assign(state="broken", folder="local/half", reason="its seal is missing")
@@ -268,6 +271,16 @@ def test_broken_local_runs_are_named_with_the_reason(fast: RunData) -> None:
         ["local/half", FAST, "its seal is missing"]
     ]
     assert "Local runs that cannot be read" not in tables(page_of(fast))
+
+
+def test_a_run_too_broken_to_tell_its_product_may_be_a_local_one(fast: RunData) -> None:
+    lost = runs_frame([fast]).assign(state="broken", folder="lost", product=None, reason=None)
+    page = local_page([], lost)
+    (row,) = tables(page)["Local runs that cannot be read"].rows
+    assert [cell.text for cell in row] == ["lost", "not known", "no reason is known"]
+    assert "There is no run of mp-local-rich" in texts(page)
+    half = lost.assign(product=RICH)
+    assert "No run of mp-local-rich or mp-local-fast can be read" in texts(local_page([], half))
 
 
 def test_links_lead_into_the_run(fast: RunData) -> None:

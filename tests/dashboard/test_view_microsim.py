@@ -1,4 +1,4 @@
-"""The benchmark pages say what the records say, for every reform, and what is absent."""
+"""The page of all benchmarks says what the records say, for every reform, and what is absent."""
 
 from __future__ import annotations
 
@@ -7,35 +7,23 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sample_lookup import CTC, entry, gate, without
 from sample_runs import VARIED, sample_run
-from shown_pages import belied, links, tables, texts
+from shown_pages import belied, notices, tables, texts
 from view_checks import charts, data_of, require_sourced, rows_of
 
 from dashboard.blocks import Figures, Page, walk
 from dashboard.run_data import RunData
 from dashboard.units import NOTHING
 from dashboard.views.microsim import benchmark_page, microsim_page
+from dashboard.views.microsim_rules import BLUNT
 
 MEASURES = {"Budget": "fiscal", "Household net income": "household_net_income"}
-CTC = "ctc-arpa"
 
 
 @pytest.fixture
 def run() -> RunData:
     return sample_run(name="varied", **VARIED)
-
-
-def entry(run: RunData, record: str, benchmark: str) -> dict[str, Any]:
-    return next(each for each in run.records[record]["benchmarks"] if each["id"] == benchmark)
-
-
-def gate(run: RunData, name: str) -> dict[str, Any]:
-    return next(each for each in run.records["gate_results"]["gates"] if each["id"] == name)
-
-
-def without(run: RunData, *names: str) -> RunData:
-    kept = {name: record for name, record in run.records.items() if name not in names}
-    return replace(run, records=kept, absent=dict.fromkeys(names, "it was left out"))
 
 
 def effects(page: Page, title: str) -> dict[str, Any]:
@@ -85,6 +73,92 @@ def test_the_chart_holds_each_difference_against_its_band(run: RunData) -> None:
     assert abs(point["difference"]) > band["high"]
 
 
+def test_a_tolerance_larger_than_the_effect_is_said_to_tell_nothing(run: RunData) -> None:
+    judged = gate(run, "benchmark.ctc-repeal.fiscal")
+    judged["incumbent"], judged["stages"]["default"]["limit"] = -4.9e9, 5e9
+    even = gate(run, "benchmark.eitc-repeal.fiscal")
+    even["incumbent"], even["stages"]["default"]["limit"] = -5e9, 5e9
+    page = microsim_page(run, stage="default")
+    shown = effects(page, "Budget")
+    assert shown["ctc-repeal"]["Status"].note == BLUNT
+    assert shown["eitc-repeal"]["Status"].note == ""
+    (said,) = [each for each in notices(page) if each.text.startswith("Non-discriminating")]
+    assert said.tone == "warning"
+    assert "ctc-repeal" in said.text
+    assert "eitc-repeal" not in said.text
+    data = data_of(charts(page)["Budget: difference and tolerance"])
+    blunt = {row["benchmark"]: row["blunt"] for row in data if "low" in row}
+    assert blunt["ctc-repeal"] is True
+    assert blunt["eitc-repeal"] is False
+    gates = tables(benchmark_page(run, "ctc-repeal", stage="default"))["Gates of this benchmark"]
+    assert gates.rows[0][1].note == BLUNT
+
+
+def test_a_status_that_the_numbers_do_not_explain_says_why(run: RunData) -> None:
+    stages = gate(run, "benchmark.eitc-repeal.fiscal")["stages"]
+    stages["default"].update(status="fail", message="wrong sign: fiscal moves by -7, expected +")
+    unmeasured = gate(run, "benchmark.ctc-repeal.fiscal")
+    why = "the reform hardly moves the incumbent"
+    unmeasured.update(delta=None, incumbent=None)
+    unmeasured["stages"]["default"].update(
+        status="unmeasured", limit=None, margin=None, message=why
+    )
+    page = microsim_page(run, stage="default")
+    shown = effects(page, "Budget")
+    assert shown["eitc-repeal"]["Status"].note.startswith("wrong sign")
+    assert shown["ctc-repeal"]["Status"].note == why
+    assert shown[CTC]["Status"].status == "fail"
+    assert shown[CTC]["Status"].note == ""
+    data = data_of(charts(page)["Budget: difference and tolerance"])
+    assert not [row for row in data if row.get("benchmark") == "ctc-repeal" and "low" in row]
+
+
+def test_a_difference_is_shown_relative_to_the_incumbents_effect(run: RunData) -> None:
+    row = effects(microsim_page(run, stage="default"), "Budget")[CTC]
+    effect = abs(entry(run, "incumbent_evidence", CTC)["delta"]["fiscal"])
+    assert row["Relative"].raw == pytest.approx(row["Difference"].raw / effect)
+    assert row["Relative"].text[0] in "+\N{MINUS SIGN}"
+    entry(run, "incumbent_evidence", CTC)["delta"]["fiscal"] = 0.0
+    row = effects(microsim_page(run, stage="default"), "Budget")[CTC]
+    assert row["Relative"].text == NOTHING
+
+
+def test_the_tolerance_is_that_of_the_policy_that_judged(run: RunData) -> None:
+    page = microsim_page(run, stage="default")
+    assert "5 % of the incumbent's effect or $5bn, whichever is larger" in texts(page)
+    for each in run.records["policy"]["gates"]:
+        if each["group"] == "benchmark":
+            each["stages"]["default"]["limit"].update(relative=0.02, absolute=1e9, combine="min")
+    page = microsim_page(run, stage="default")
+    assert "2 % of the incumbent's effect or $1bn, whichever is smaller" in texts(page)
+    assert "5 % of the incumbent's effect" not in texts(page)
+    assert "No policy on record" in texts(microsim_page(without(run, "policy"), stage="default"))
+
+
+def test_without_results_no_gate_is_counted(run: RunData) -> None:
+    page = microsim_page(without(run, "gate_results"), stage="default")
+    figures = next(block for block in walk(page.blocks) if isinstance(block, Figures))
+    assert [figure.label for figure in figures.figures] == ["reforms in the suite"]
+
+
+def test_winners_losers_and_poverty_of_every_reform(run: RunData) -> None:
+    report = entry(run, "evidence", CTC)["report"]
+    shares = (("lose_more_than_5pct", 0.01), ("lose_less_than_5pct", 0.02), ("no_change", 0.57))
+    gains = (("gain_less_than_5pct", 0.3), ("gain_more_than_5pct", 0.1))
+    report["winners_losers"]["all"] = dict((*shares, *gains))
+    report["poverty"]["spm"]["all"] = {"baseline": 0.2, "reform": 0.18, "change": -0.02}
+    null = {"baseline": None, "reform": None, "change": None, "reason": "not simulated"}
+    entry(run, "incumbent_evidence", CTC)["report"]["poverty"]["spm"]["all"] = null
+    page = microsim_page(run, stage="default")
+    rows = rows_of(tables(page)["Who gains, who loses, and poverty"])
+    assert list(rows) == [each["id"] for each in run.records["suite"]["benchmarks"]]
+    row = rows[CTC]
+    assert (row["Gain, candidate"].text, row["Lose, candidate"].text) == ("40 %", "3 %")
+    assert row["Poverty, candidate"].text == "\N{MINUS SIGN}2 percentage points"
+    assert row["Poverty, incumbent"].text == NOTHING
+    assert row["Poverty, incumbent"].note == "not simulated"
+
+
 def test_gates_are_counted_by_status(run: RunData) -> None:
     page = microsim_page(run, stage="default")
     figures = next(block for block in walk(page.blocks) if isinstance(block, Figures))
@@ -96,6 +170,23 @@ def test_gates_are_counted_by_status(run: RunData) -> None:
     ]
     assert found["gates: pass"] == statuses.count("pass")
     assert found["gates: fail"] == statuses.count("fail") > 0
+
+
+@pytest.mark.parametrize("stage", ["beta", "default"])
+def test_failing_gates_say_whether_they_block_the_stage(run: RunData, stage: str) -> None:
+    stopping = [
+        each["id"]
+        for each in run.records["gate_results"]["gates"]
+        if each["group"] == "benchmark"
+        and each["stages"][stage]["status"] == "fail"
+        and each["stages"][stage]["blocking"]
+    ]
+    assert bool(stopping) == (stage == "default")
+    page = microsim_page(run, stage=stage)
+    figures = next(block for block in walk(page.blocks) if isinstance(block, Figures))
+    said = {figure.label: figure.against for figure in figures.figures}
+    assert said["gates: fail"] == f"{len(stopping)} block {stage}"
+    assert said["gates: pass"] == ""
 
 
 def test_a_gate_without_a_delta_leaves_the_difference_to_be_derived(run: RunData) -> None:
@@ -122,7 +213,22 @@ def test_an_absent_record_is_named_with_what_to_run(run: RunData, name: str) -> 
             assert {row[1].text for row in gates.rows} == {"not judged"}
             continue
         assert "it was left out" in texts(page)
-        assert "mpgate bundle judge" in texts(page)
+
+
+def test_a_sealed_run_is_told_to_be_built_again_and_an_unsealed_one_to_be_judged(
+    run: RunData,
+) -> None:
+    judge, build = "mpgate bundle judge RUN --incumbent BASELINE", "mpgate build national"
+
+    def command(found: RunData, name: str) -> str:
+        page = microsim_page(without(found, name), stage="beta")
+        said = (each for each in notices(page) if "it was left out" in each.text)
+        return next(said).command
+
+    assert command(run, "gate_results") == judge
+    assert command(run, "cross_engine").startswith(build)
+    assert command(replace(run, state="unsealed"), "cross_engine") == judge
+    assert command(replace(run, product="mp-local-fast"), "cross_engine") == ""
 
 
 def test_the_external_benchmark_is_shown_or_why_it_is_not(run: RunData) -> None:
@@ -163,127 +269,3 @@ def test_the_identity_shows_both_sides(run: RunData) -> None:
     assert shown["Cost that was measured"]["Candidate"].raw == ours["measured"]
     status = gate(run, "benchmark.per-person-transfer.identity")["stages"]["beta"]["status"]
     assert shown["Status"]["Candidate"].status == status
-
-
-def test_a_reform_is_defined_by_its_parameters(run: RunData) -> None:
-    table = tables(benchmark_page(run, CTC, stage="beta"))["Parameters that the reform sets"]
-    stated = {
-        (name, value)
-        for name, values in run.get("suite", "/benchmarks/4/reform").items()
-        for value in values.values()
-    }
-    assert {row[0].text for row in table.rows} == {name for name, _ in stated}
-    assert {row[2].text for row in table.rows} == {"3,600", "3,000", "18", "True"}
-    assert {row[1].text for row in table.rows} == {"2024-01-01 to 2100-12-31"}
-    indexing = tables(benchmark_page(run, "capital-gains-indexing", stage="beta"))
-    assert rows_of(indexing["Definition"])["prices"]["Value"].text == "cpi_u"
-
-
-def test_every_output_is_shown_in_its_unit(run: RunData) -> None:
-    page = benchmark_page(run, "ssi-no-asset-limit", stage="beta")
-    shown = tables(page)["Change of every output"]
-    outputs = entry(run, "suite", "ssi-no-asset-limit")["outputs"]
-    assert len(shown.rows) == len(outputs)
-    persons = [row[1].text for row in shown.rows if row[0].text.startswith("Persons")]
-    assert len(persons) == 4
-    assert all(text.endswith("persons") for text in persons)
-    assert shown.rows[0][1].text.startswith("\N{MINUS SIGN}$")
-
-
-def test_parts_are_summed_and_held_against_the_effect(run: RunData) -> None:
-    titles = [f"{measure} by {by}" for measure in MEASURES for by in ("program", "decile", "state")]
-    found = tables(benchmark_page(run, CTC, stage="beta"))
-    for title in titles:
-        rows = rows_of(found[title])
-        for side in ("Candidate", "Incumbent"):
-            total, effect = rows["Sum of the parts"][side], rows["Effect"][side]
-            assert total.rule == "sum of the parts above"
-            assert total.raw == pytest.approx(effect.raw, rel=1e-6, abs=1.0)
-    entry(run, "evidence", CTC)["by_decile"]["fiscal"][3]["value"] += 7e9
-    rows = rows_of(tables(benchmark_page(run, CTC, stage="beta"))["Budget by decile"])
-    gap = rows["Sum of the parts"]["Candidate"].raw - rows["Effect"]["Candidate"].raw
-    assert gap == pytest.approx(7e9, rel=1e-6)
-
-
-def test_external_figures_are_context_and_never_judged(run: RunData) -> None:
-    for name in (CTC, "ssi-asset-limits-10k-20k", "capital-gains-indexing"):
-        each = entry(run, "suite", name)
-        table = tables(benchmark_page(run, name, stage="beta"))["Published figures"]
-        stated = each["external_comparators"]
-        assert [row[1].raw for row in table.rows] == [one["value"] for one in stated]
-        assert [row[4].text for row in table.rows] == [one["comparability"] for one in stated]
-        assert all(cell.status is None for row in table.rows for cell in row)
-        for row, one in zip(table.rows, stated, strict=True):
-            assert row[1].text.endswith("over 10 years") == (one["unit"] == "usd_over_10_years")
-            assert row[2].text == str(one.get("period", NOTHING))
-
-
-def test_winners_and_losers_are_shown_for_both_files_and_every_decile(run: RunData) -> None:
-    entry(run, "incumbent_evidence", CTC)["report"]["winners_losers"]["all"]["no_change"] = 0.75
-    page = benchmark_page(run, CTC, stage="beta")
-    for label in ("candidate", "incumbent"):
-        rows = rows_of(tables(page)[f"Winners and losers: {label}"])
-        assert len(rows) == 12
-        assert {"everybody", "decile 1", "decile 10", "negative income"} <= set(rows)
-    rows = rows_of(tables(page)["Winners and losers: incumbent"])
-    assert rows["everybody"]["no change"].text == "75 %"
-
-
-def test_what_is_not_defined_is_a_dash_with_its_reason(run: RunData) -> None:
-    report = entry(run, "evidence", CTC)["report"]
-    null = {"baseline": None, "reform": None, "change": None, "reason": "nobody is that old"}
-    report["poverty"]["spm"]["senior"] = null
-    report["inequality"]["gini"] = {**null, "reason": "there is no income"}
-    classes = report["winners_losers"]["by_decile"][10]
-    classes.update(dict.fromkeys([key for key in classes if key != "decile"]), reason="empty group")
-    means = report["deciles"][2]
-    means.update(relative_change=None, reason="the baseline mean is zero")
-    page = benchmark_page(run, CTC, stage="beta")
-    require_sourced(page, run)
-    found = tables(page)
-    poverty = rows_of(found["Poverty (Supplemental Poverty Measure)"])["65 and over"]
-    assert poverty["Candidate: baseline"].text == NOTHING
-    assert poverty["Candidate: baseline"].note == "nobody is that old"
-    assert poverty["Candidate: change"].text == NOTHING
-    assert poverty["Incumbent: baseline"].text != NOTHING
-    assert rows_of(found["Inequality"])["Gini index"]["Candidate: reform"].text == NOTHING
-    losers = rows_of(found["Winners and losers: candidate"])[classes["decile"].replace("_", " ")]
-    assert losers["no change"].text == NOTHING
-    decile = rows_of(found["Mean change per household by decile"])["decile 3"]
-    assert decile["Candidate, relative"].text == NOTHING
-    assert decile["Candidate"].note == "the baseline mean is zero"
-    drawn = {row["group"] for row in data_of(charts(page)["Winners and losers: candidate"])}
-    assert "everybody" in drawn
-    assert classes["decile"].replace("_", " ") not in drawn
-
-
-def test_shares_change_by_percentage_points(run: RunData) -> None:
-    report = entry(run, "evidence", CTC)["report"]
-    report["poverty"]["spm"]["child"] = {"baseline": 0.16, "reform": 0.11, "change": -0.05}
-    found = tables(benchmark_page(run, CTC, stage="beta"))
-    row = rows_of(found["Poverty (Supplemental Poverty Measure)"])["children under 18"]
-    assert row["Candidate: baseline"].text == "16 %"
-    assert row["Candidate: change"].raw == pytest.approx(-5.0)
-    assert row["Candidate: change"].text.endswith("percentage points")
-    gini = rows_of(found["Inequality"])["Gini index"]["Candidate: change"]
-    assert gini.source is not None
-
-
-def test_own_lots_stand_beside_the_judged_result(run: RunData) -> None:
-    name = "capital-gains-indexing"
-    title = "Change of every output with the file's own lots"
-    assert title not in tables(benchmark_page(run, name, stage="beta"))
-    ours = entry(run, "evidence", name)
-    delta = {key: value * 2 for key, value in ours["delta"].items()}
-    ours["own_lots"] = {"lots": 1234, "sha256": "a" * 64, "delta": delta}
-    page = benchmark_page(run, name, stage="beta")
-    require_sourced(page, run)
-    assert tables(page)[title].rows[0][1].raw == 2 * ours["delta"]["fiscal"]
-    assert tables(page)[title].rows[0][2].text == NOTHING
-    assert rows_of(tables(page)["Lots that the files bring"])["Candidate"]["Lots"].raw == 1234
-
-
-def test_an_unknown_benchmark_is_said_to_be_unknown(run: RunData) -> None:
-    page = benchmark_page(run, "<b>none</b>", stage="beta")
-    assert "no benchmark called <b>none</b>" in texts(page)
-    assert [link.text for link in links(page)] == ["All benchmarks"]

@@ -20,6 +20,7 @@ from dashboard.views.verdicts import CLAUSES
 from gates.decision import load_rules
 from gates.policy import load_policy
 from gates.results import error_record
+from schemas.bundle import digest_of
 from schemas.errors import DatasetError
 
 COMMAND = "mpgate release point RUN --by NAME --reason TEXT"
@@ -47,6 +48,7 @@ def entry(run: RunData, number: int = 1) -> dict[str, Any]:
         "run_id": run.run_id,
         "bundle_digest": run.records["bundle"]["digest"],
         "verdict_number": 1,
+        "verdict_digest": run.records["seal"]["digest"],
         "candidate_sha256": run.records["gate_results"]["candidate"]["sha256"],
         "incumbent": {"id": "psl-cps-2024", "sha256": "b" * 64},
         "stage": "default",
@@ -111,14 +113,14 @@ def test_the_verdict_of_the_chosen_stage_comes_first_then_the_other(eligible: Ru
     ]
 
 
-def test_verdict_decision_figures_identity_and_blockers_come_in_this_order(
-    varied: RunData,
-) -> None:
+def test_verdict_and_blockers_come_before_decision_figures_and_identity(varied: RunData) -> None:
     blocks = page(varied, pointer=pointed(varied)).blocks
-    kinds = [type(each).__name__ for each in blocks[:6]]
-    assert kinds == ["Notice", "Notice", "Notice", "Figures", "Table", "Table"]
-    assert isinstance(blocks[5], Table)
-    assert blocks[5].title == "What blocks stage default, worst first"
+    kinds = [type(each).__name__ for each in blocks[:7]]
+    assert kinds == ["Notice", "Notice", "Table", "Table", "Notice", "Figures", "Table"]
+    titles = [each.title for each in blocks[2:4] if isinstance(each, Table)]
+    assert titles == ["What blocks stage default, worst first", "Waived at stage default"]
+    sections = [each.title for each in blocks if isinstance(each, Section)]
+    assert (sections[0], sections[2][:18]) == ("Near misses", "Every release gate")
 
 
 def ready(run: RunData, **changes: Any) -> RunData:
@@ -142,6 +144,30 @@ def test_a_demonstration_never_reads_ready(varied: RunData) -> None:
     said = notices(page(run, pointer=pointed(run)))[0]
     assert said.tone == "warning"
     assert "demonstration: this incumbent is no release-eligible baseline" in said.text
+
+
+def test_the_page_says_which_run_is_to_replace_which_incumbent(varied: RunData) -> None:
+    assert page(varied).lead.startswith("May the run varied replace psl-cps-2024, what")
+    nothing = page(None, runs=runs_frame([varied])).lead
+    assert nothing.startswith("May the mp-national candidate replace the incumbent, what")
+
+
+def test_a_verdict_given_after_publication_is_told_from_the_published_one(
+    varied: RunData,
+) -> None:
+    pointer = pointed(varied)
+    assert "judged again" not in texts(page(varied, pointer=pointer))
+    seal = {**varied.records["seal"], "number": 2, "digest": "d" * 64}
+    run = replace(varied, records={**varied.records, "seal": seal})
+    said = notices(page(run, pointer=pointer))[0]
+    assert said.tone == "warning"
+    assert "verdict 1 (stage default: demonstration: every blocking gate passes)" in said.text
+    assert "verdict 2 is shown" in said.text
+    assert "judged again" not in texts(page(run, pointer=pointer, is_current=False))
+    signed = {**varied.records["seal"], "signed_off_by": "Jane Doe", "signed_off_on": "2026-11-27"}
+    signed["digest"] = digest_of(signed)
+    run = replace(varied, records={**varied.records, "seal": signed})
+    assert "judged again" not in texts(page(run, pointer=pointer))
 
 
 def test_who_published_it_when_and_why_is_beside_candidate_and_incumbent(varied: RunData) -> None:

@@ -1,20 +1,17 @@
-"""The readiness page: what blocks, how near the rest is, what changed, the plan's clauses."""
+"""The readiness page: how near the rest is, what changed, the plan's clauses."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from sample_reading import runs_frame
+from readiness_pages import changed, page, passing, with_results
 from sample_runs import VARIED, sample_run
 from shown_pages import belied, column, first_notes, links, notices, tables, texts
 
-from dashboard.blocks import Link, Page
+from dashboard.blocks import Link
 from dashboard.run_data import RunData
-from dashboard.views.readiness import readiness_page
 from dashboard.views.readiness_changes import BEYOND
 from dashboard.views.verdicts import CLAUSES
 
@@ -23,32 +20,6 @@ from dashboard.views.verdicts import CLAUSES
 def varied() -> RunData:
     """Failures, a waiver and an error."""
     return sample_run(name="varied", **{**VARIED, "hostile": False})
-
-
-def page(run: RunData, stage: str = "default", previous: RunData | None = None) -> Page:
-    return readiness_page(
-        run,
-        product="mp-national",
-        stage=stage,
-        pointer=None,
-        previous=previous,
-        runs=runs_frame([run]),
-    )
-
-
-def changed(run: RunData, **gates: Mapping[str, Any]) -> RunData:
-    """Return a run with gates changed at stage default, by id with `_` for `.`."""
-    records = copy.deepcopy(dict(run.records))
-    for gate in records["gate_results"]["gates"]:
-        if (change := gates.get(gate["id"].replace(".", "_"))) is not None:
-            gate["stages"]["default"] |= {k: v for k, v in change.items() if k != "value"}
-            gate["value"] = change.get("value", gate["value"])
-    return replace(run, records=records)
-
-
-def with_results(run: RunData, **changes: Any) -> RunData:
-    records = {**run.records, "gate_results": {**run.records["gate_results"], **changes}}
-    return replace(run, records=records)
 
 
 def test_near_misses_are_ranked_by_what_is_left_of_the_limit(varied: RunData) -> None:
@@ -66,13 +37,43 @@ def test_near_misses_are_ranked_by_what_is_left_of_the_limit(varied: RunData) ->
     assert not {"loss.broad", "family.interest"} & set(first_notes(table))
 
 
-def test_failures_within_noise_are_near_misses_too(varied: RunData) -> None:
-    records = copy.deepcopy(dict(varied.records))
-    for gate in records["gate_results"]["gates"]:
-        gate["within_noise"] = gate["id"] in ("family.snap", "family.ssi") or None
-    run = replace(varied, records=records)
-    table = tables(page(run))["Failing gates whose difference is within noise"]
-    assert first_notes(table) == ["family.snap"]
+def test_gates_that_noise_could_tip_are_near_misses_whether_they_pass_or_not(
+    varied: RunData,
+) -> None:
+    near = {
+        "aggregate_ssi_value": {"status": "pass", "limit": 0.0, "margin": 0.01},
+        "loss_broad": {"status": "pass", "limit": 0.0, "margin": 0.2},
+        "family_snap": {"status": "fail", "limit": 0.1, "margin": -0.15},
+        "family_ssi": {"status": "fail", "limit": 0.1, "margin": -0.21},
+    }
+    run = changed(varied, **near)
+    for gate in run.records["gate_results"]["gates"]:
+        gate["standard_error"] = 0.1 if gate["id"].replace(".", "_") in near else None
+    title = "Gates within two standard errors of their limit, the nearest first"
+    table = tables(page(run))[title]
+    assert first_notes(table) == ["aggregate.ssi_value", "family.snap", "loss.broad"]
+    assert column(table, "Status") == ["pass", "fail", "pass"]
+    assert column(table, "Margin in standard errors") == ["0.1000", "1.500", "2"]
+
+
+def test_a_pass_by_a_tolerance_larger_than_the_effect_is_said_to_say_little(
+    varied: RunData,
+) -> None:
+    run = copy.deepcopy(varied)
+    gates = {each["id"]: each for each in run.records["gate_results"]["gates"]}
+    benchmarks = [each for each in gates.values() if each["group"] == "benchmark"]
+    for each in benchmarks:
+        if each["incumbent"] is not None:
+            each["incumbent"] = 1e15
+    assert "Passes that say little" not in tables(page(run))
+    blunt, failed = (gates[f"benchmark.{name}.fiscal"] for name in ("ctc-repeal", "ctc-arpa"))
+    for each in (blunt, failed):
+        each["incumbent"] = -0.9 * each["stages"]["default"]["limit"]
+    found = page(run)
+    table = tables(found)["Passes that say little"]
+    assert first_notes(table) == [blunt["id"]]
+    assert table.rows[0][-1].raw == blunt["incumbent"]
+    assert belied(found, [run]) == []
 
 
 def test_what_changed_names_status_changes_and_the_largest_moves(varied: RunData) -> None:
@@ -117,16 +118,51 @@ def test_a_gate_that_only_one_of_two_runs_judged_is_a_change(varied: RunData) ->
         assert belied(found, [varied, before]) == []
 
 
-@pytest.mark.parametrize("what", ["policy", "incumbent"])
-def test_runs_judged_by_other_rules_are_not_compared_gate_by_gate(
-    varied: RunData, what: str
+def judged_by(run: RunData, record: str, what: str) -> RunData:
+    """Return an earlier run that was judged by another thing of this kind."""
+    found = run.records[record]
+    other = {**found, what: {**found[what], "sha256": "e" * 64}}
+    return replace(run, key="before", run_id="before", records={**run.records, record: other})
+
+
+@pytest.mark.parametrize(
+    ("record", "what", "said"),
+    [
+        ("gate_results", "policy", "the policy differs"),
+        ("gate_results", "incumbent", "the incumbent differs"),
+        ("loss", "suite", "the suite differs"),
+        ("loss", "target_db", "the target database differs"),
+        ("loss", "kept", "the set of compared targets differs"),
+    ],
+)
+def test_values_that_rest_on_something_else_are_not_subtracted(
+    varied: RunData, record: str, what: str, said: str
 ) -> None:
-    results = varied.records["gate_results"]
-    other = {**results[what], "sha256": "e" * 64}
-    before = replace(with_results(varied, **{what: other}), key="before", run_id="before")
-    found = page(varied, previous=before)
-    assert "The largest moves" not in tables(found)
-    assert [f"the {what} is another one" in e.text for e in notices(found)].count(True) == 1
+    near = {"limit": 0.01, "status": "pass"}
+    run = changed(varied, family_interest=near)
+    earlier = changed(varied, family_interest={"value": 0.5})
+    alike = tables(page(run, previous=replace(earlier, key="before")))["The largest moves"]
+    assert first_notes(alike) == ["family.interest"]
+    found = page(run, previous=judged_by(earlier, record, what))
+    moved = tables(found).get("The largest moves")
+    assert moved is None or "family.interest" not in first_notes(moved)
+    warned = [each.text for each in notices(found) if "Not comparable throughout" in each.text]
+    assert [said in each for each in warned] == [True]
+
+
+def test_a_status_that_rests_on_another_suite_is_listed_and_called_so(varied: RunData) -> None:
+    passed = {"status": "pass"}
+    earlier = changed(varied, family_snap=passed, contract_names_computed=passed)
+    before = judged_by(earlier, "loss", "suite")
+    table = tables(page(varied, previous=before))["Gates with another status"]
+    notes = dict(zip(first_notes(table), (row[1].note for row in table.rows), strict=True))
+    assert notes == {"family.snap": "the suite differs", "contract.names.computed": ""}
+
+
+def test_a_candidate_published_twice_is_not_compared_with_itself(varied: RunData) -> None:
+    found = texts(page(varied, previous=varied))
+    assert "this same run by an earlier verdict" in found
+    assert "No gate has another status" not in found
 
 
 def test_each_clause_of_the_plan_is_counted(varied: RunData) -> None:
@@ -152,58 +188,15 @@ def test_each_clause_of_the_plan_is_counted(varied: RunData) -> None:
     assert stands["Protected target families"] == "does not block this stage"
 
 
-def test_what_blocks_is_worst_first_with_finding_and_remedy(varied: RunData) -> None:
-    run = changed(
-        varied,
-        family_wages={"limit": 0.1, "margin": -0.2},
-        family_snap={"limit": 0.1, "margin": -0.5},
-        runtime_median={"limit": 1.25, "margin": -1.25},
-    )
-    table = tables(page(run))["What blocks stage default, worst first"]
-    ids = first_notes(table)
-    statuses = column(table, "Status")
-    order = {"error": 0, "fail": 1, "unmeasured": 2}
-    assert [order[each] for each in statuses] == sorted(order[each] for each in statuses)
-    assert ids[0] == "contract.values.finite"
-    assert ids[1] == "contract.names.computed"  # its limit is 0
-    assert ids.index("family.snap") < ids.index("family.wages") < ids.index("runtime.median")
-    past = dict(zip(ids, column(table, "Past the limit"), strict=True))
-    assert (past["family.snap"], past["runtime.median"]) == ("500 %", "100 %")
-    assert "aggregate.snap_value" not in ids  # waived
-    stopping = varied.records["gate_results"]["verdicts"]["default"]["blocking"]
-    assert sorted(ids) == sorted(stopping)
-    gates = {gate["id"]: gate for gate in run.records["gate_results"]["gates"]}
-    last = [row[-1] for row in table.rows]
-    assert [each.text for each in last] == [gates[each]["message"] for each in ids]
-    assert [each.note for each in last] == [gates[each]["remedy"] for each in ids]
-
-
-def test_only_a_failure_is_past_its_limit(varied: RunData) -> None:
-    open_still = {"status": "unmeasured", "limit": 1.25, "margin": -0.1}
-    run = changed(varied, runtime_median=open_still)
-    table = tables(page(run))["What blocks stage default, worst first"]
-    past = dict(zip(first_notes(table), column(table, "Past the limit"), strict=True))
-    assert past["runtime.median"] == "–"
-
-
-def test_what_does_not_block_the_stage_is_no_blocker(varied: RunData) -> None:
-    table = tables(page(varied, "beta"))["What blocks stage beta, worst first"]
-    assert "family.snap" not in first_notes(table)
-    assert "runtime.median" in first_notes(table)
-
-
-def test_a_run_that_left_gates_out_is_not_said_to_have_nothing_in_its_way(
-    varied: RunData,
-) -> None:
-    passing = {"status": "pass"}
-    gates = varied.records["gate_results"]["gates"]
-    run = changed(varied, **{gate["id"].replace(".", "_"): passing for gate in gates})
-    assert "Nothing blocks stage default" in texts(page(run))
-    partial = {"verdict": "partial", "blocking": []}
+def test_a_clause_of_which_gates_were_left_out_does_not_pass(varied: RunData) -> None:
     run = with_results(
-        run, deselected=["size.h5"], verdicts=dict.fromkeys(("beta", "default"), partial)
+        changed(passing(varied), runtime_median={"status": "fail"}),
+        deselected=["contract.lengths", "cross.taxcalc", "runtime.peak"],
     )
-    found = texts(page(run))
-    assert "Nothing blocks" not in found
-    assert "Gates were left out of this run, size.h5 first" in found
-    assert "partial: gates were left out of this run, so it decides nothing" in found
+    table = tables(page(run))["The plan's national release gates"]
+    stands = dict(
+        zip(column(table, "Clause of the plan"), column(table, "Stage default"), strict=True)
+    )
+    left = [name for name, said in stands.items() if said == "not all judged"]
+    assert left == ["Schema compatibility", BEYOND]
+    assert stands["Runtime"] == "fail"
