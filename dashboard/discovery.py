@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.bundle import BUNDLE, SUMS
-from schemas.pointer import POINTERS
 
 CANDIDATE = "candidate.h5"
 RESULTS = "results/gate_results.json"
@@ -47,7 +46,7 @@ def find_runs(root: Path) -> Iterator[Place]:
     """Yield every run at most `DEPTH` folders below a resolved root, in order of their paths.
 
     A run is a folder with a bundle, a checksums file, a candidate, gate results or what they are
-    judged on, complete or not; nothing inside it is a run. A folder that cannot be listed is
+    judged on, complete or not; nothing inside it is a run. A folder that cannot be looked into is
     yielded too: what it holds is unknown, and must not be passed over in silence.
     """
     yield from _below(root, ".", 0)
@@ -56,7 +55,7 @@ def find_runs(root: Path) -> Iterator[Place]:
 def _below(root: Path, folder: str, depth: int) -> Iterator[Place]:
     place = Place(root, folder)
     try:
-        if _is_run(place.path):
+        if is_run(place.path):
             yield place
             return
         names = sorted(_folders(place.path)) if depth < DEPTH else []
@@ -67,16 +66,27 @@ def _below(root: Path, folder: str, depth: int) -> Iterator[Place]:
         yield from _below(root, name if folder == "." else f"{folder}/{name}", depth + 1)
 
 
-def _is_run(path: Path) -> bool:
-    """Decide by names alone: a marker that is a link makes a run, and reading it says so."""
-    if any(os.path.lexists(path / marker) for marker in _MARKERS):
+def is_run(path: Path) -> bool:
+    """Decide by names alone: a marker that is a link makes a run, and reading it says so.
+
+    Raises OSError where the folder, or one that a marker lies in, cannot be looked into.
+    """
+    if any(_lies(path / marker) for marker in _MARKERS):
         return True
-    return os.path.lexists(path / JUDGED) and (path / RECORDS).is_dir()
+    return _lies(path / JUDGED) and (path / RECORDS).is_dir()
+
+
+def _lies(path: Path) -> bool:
+    """Decide whether anything lies at a path; `os.path.lexists` says no where it may not look."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _folders(path: Path) -> Iterator[str]:
     with os.scandir(path) as found:
         for each in found:
-            hidden = each.name.startswith(".") or each.name == POINTERS
-            if not hidden and each.is_dir(follow_symlinks=False):
+            if not each.name.startswith(".") and each.is_dir(follow_symlinks=False):
                 yield each.name

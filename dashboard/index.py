@@ -72,6 +72,10 @@ class Index:
         """
         return self._table(f"SELECT * FROM held.runs {_NEWEST_FIRST}", [], RUN_COLUMNS)
 
+    def roots(self) -> Mapping[str, str]:
+        """Return the root of each run by key: a path of this machine, which no page shows."""
+        return {key: str(row["root"]) for key, row in self._rows.items()}
+
     def gates(self, *, run: str | None = None, gate: str | None = None) -> pd.DataFrame:
         """Return one row per gate and run, of one run or of one gate if named.
 

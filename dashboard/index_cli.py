@@ -16,11 +16,16 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboard.console import DEFAULT_ROOT, print_json, reported
+from dashboard.discovery import DEPTH
 from dashboard.index import Index, default_db
 from dashboard.indexing import IndexReport, update_index
+from dashboard.views.empty import BUILD
+from dashboard.views.published import flag
+from dashboard.views.verdicts import listed_verdict
 
 _COLOURS = {"ready": "green", "blocked": "red", "broken": "red"}
-_HEADINGS = ("run", "product", "state", "verdict", "broad loss", "incumbent's", "gates failing")
+_HEADINGS = ("run", "product", "state", "verdict", "broad loss", "incumbent's", "gates not passing")
+_NOT_PASSING = ("fail", "error", "unmeasured")
 
 
 def index(
@@ -46,13 +51,16 @@ def index(
         file = db or default_db()
         report = updated(root or [DEFAULT_ROOT], file, rebuild=rebuild)
         held = Index.open(file)
-        runs, problems = held.runs(), held.pointer_problems()
+        runs, roots, problems = held.runs(), held.roots(), held.pointer_problems()
         held.close()
     if as_json:
-        print_json(_as_record(report, runs, problems))
+        print_json(_as_record(report, runs, roots, problems))
         return
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    console.print(run_table(runs))
+    if runs.empty:
+        console.print(f"No run lies in the folders named, or up to {DEPTH} below. Build: {BUILD}")
+    else:
+        console.print(run_table(runs, roots))
     for product, problem in problems.items():
         console.print(f"pointer of {product}: {_printable(problem)}", markup=False, soft_wrap=True)
     console.print(last_line(report), markup=False, soft_wrap=True)
@@ -71,22 +79,26 @@ def updated(roots: list[Path], db: Path, *, rebuild: bool = False) -> IndexRepor
         )
 
 
-def run_table(runs: pd.DataFrame) -> Table:
-    """Return one row per run: its verdict at its own stage, broad loss, failing gates, problem."""
+def run_table(runs: pd.DataFrame, roots: Mapping[str, str]) -> Table:
+    """Return one row per run: its verdict at its own stage, broad loss, gates not passing, problem.
+
+    Runs of several roots are named with their root: two may have the same folder below it.
+    """
     table = Table(expand=False)
+    several = len(set(roots.values())) > 1
     for heading in _HEADINGS:
         table.add_column(heading, overflow="fold")
     table.add_column("what is wrong", overflow="fold")
     for row in runs.to_dict("records"):
-        verdict = _verdict(row)
-        colour = _COLOURS.get(row["state"], _COLOURS.get(verdict, "white"))
+        verdict, colour = _verdict(row)
+        folder = f"{roots[row['key']]}/{row['folder']}" if several else row["folder"]
         table.add_row(
-            Text(_printable(row["folder"])),
+            Text(_printable(folder)),
             Text(row["product"] or "unknown"),
-            Text(row["state"], colour),
+            Text(row["state"], _COLOURS.get(row["state"], "white")),
             Text(verdict, colour),
             *(_loss(row[name]) for name in ("broad_candidate", "broad_incumbent")),
-            "" if pd.isna(row["gates_fail"]) else f"{row['gates_fail']:.0f}",
+            _not_passing(row),
             Text(_printable(row["reason"] or "")),
         )
     return table
@@ -97,8 +109,21 @@ def _printable(text: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
-def _verdict(row: Mapping[Any, Any]) -> str:
-    return row[f"verdict_{row['stage']}"] if row["stage"] else ""
+def _verdict(row: Mapping[Any, Any]) -> tuple[str, str]:
+    """Return the verdict with its stage, and its colour; a demonstration is never called ready."""
+    if not row["stage"]:
+        return "", "white"
+    verdict, demonstration = row[f"verdict_{row['stage']}"], flag(row["demonstration"])
+    said = f"{listed_verdict(verdict, demonstration=demonstration)} at {row['stage']}"
+    hidden = demonstration and verdict == "ready"
+    return said, "white" if hidden else _COLOURS.get(verdict, "white")
+
+
+def _not_passing(row: Mapping[Any, Any]) -> str:
+    if pd.isna(row["gates_fail"]):
+        return ""
+    held = ((status, row[f"gates_{status}"]) for status in _NOT_PASSING)
+    return ", ".join(f"{count:.0f} {status}" for status, count in held if count) or "none"
 
 
 def _loss(value: float) -> str:
@@ -115,10 +140,11 @@ def last_line(report: IndexReport) -> str:
 
 
 def _as_record(
-    report: IndexReport, runs: pd.DataFrame, problems: Mapping[str, str]
+    report: IndexReport, runs: pd.DataFrame, roots: Mapping[str, str], problems: Mapping[str, str]
 ) -> dict[str, Any]:
     rows = [
         {name: None if pd.isna(value) else value for name, value in row.items()}
+        | {"root": roots[row["key"]]}
         for row in runs.to_dict("records")
     ]
     return {

@@ -29,7 +29,7 @@ from schemas.bundle import BUNDLE, SUMS, VERDICTS
 
 Progress = Callable[[int, int], None]
 _BATCH = 8
-_WORKERS = 2
+_WORKERS = min(os.cpu_count() or 1, 8)
 _POOL_FROM = 64  # starting workers takes about two seconds, the time of some 40 runs
 _FILES = (BUNDLE, SUMS, CANDIDATE, MANIFEST, RESULTS, JUDGED, *BUILT.values())
 _FOLDERS = (RECORDS, MEASURED_AT, VERDICTS)
@@ -105,7 +105,7 @@ def _resolved(roots: Sequence[Path]) -> list[Path]:
             raise DashboardError(
                 f"there is no folder {root}",
                 reason="index.no_root",
-                remedy="name the folder of the runs, as in `mpgate index --root runs`",
+                remedy="name the folder of the runs with --root; `make national` makes one in runs",
             )
     return sorted({root.resolve() for root in roots})
 
@@ -154,7 +154,7 @@ def _read(work: Sequence[_Work]) -> Iterator[tuple[int, dict[str, pa.Table]]]:
     """Yield rows by table as they are read, with the number of runs read so far."""
     batches = [work[at : at + _BATCH] for at in range(0, len(work), _BATCH)]
     done = 0
-    alone = len(work) < _POOL_FROM
+    alone = len(work) < _POOL_FROM or _WORKERS == 1
     found = map(_read_batch, batches) if alone else _read_by_workers(batches)
     for batch, tables in zip(batches, found, strict=True):
         done += len(batch)
@@ -203,7 +203,11 @@ def _stream(rows: pa.Table) -> bytes:
 
 
 def _fingerprint(place: Place) -> str:
-    """Return a sha256 over path, kind, size and time of change of all that a run is read from."""
+    """Return a sha256 over path, kind, size and times of all that a run is read from.
+
+    Of the two times, that of the last change of status can't be set: a file put in the place of
+    another with its size and time of writing is noticed.
+    """
     found = [_status(place.path, name) for name in _FILES]
     for folder in (*_FOLDERS, *(f"{VERDICTS}/{name}" for name in _names(place.path / VERDICTS))):
         names = _names(place.path / folder)
@@ -228,4 +232,5 @@ def _status(run: Path, path: str) -> str:
         return f"{path}\0{error.errno}"
     if stat.S_ISDIR(status.st_mode):
         return f"{path}\0folder"
-    return f"{path}\0{stat.S_IFMT(status.st_mode)}\0{status.st_size}\0{status.st_mtime_ns}"
+    times = f"{status.st_mtime_ns}\0{status.st_ctime_ns}"
+    return f"{path}\0{stat.S_IFMT(status.st_mode)}\0{status.st_size}\0{times}"

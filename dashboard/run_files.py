@@ -93,7 +93,7 @@ def _bytes(name: str, folder: int, path: str) -> bytes:
             raise broken(f"{path} is no plain file")
         if status.st_size > MAX_BYTES:
             raise broken(f"{path} is larger than {MAX_BYTES >> 20} MiB, which no record is")
-        return stream.read(MAX_BYTES)
+        return stream.read(status.st_size + 1)
 
 
 def _why(error: OSError) -> str:

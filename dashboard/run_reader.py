@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from dashboard.discovery import CANDIDATE, JUDGED, MEASURED_AT, RECORDS, RESULTS, Place
+from dashboard.discovery import CANDIDATE, JUDGED, MEASURED_AT, RECORDS, RESULTS, Place, is_run
 from dashboard.errors import DashboardError
 from dashboard.run_data import RECORDS as SCHEMAS
 from dashboard.run_data import RunData, resolve
@@ -22,6 +23,7 @@ from dashboard.verdicts import latest_verdict, verdict_numbers
 from schemas.bundle import BUNDLE, SUMS, read_bundle, sums_of
 from schemas.canonical import content_sha256, sha256_bytes, sha256_json
 from schemas.errors import MpgateError
+from schemas.pointer import POINTERS
 from schemas.records import parse_record
 
 MANIFEST = "candidate.manifest.json"
@@ -48,6 +50,8 @@ MEASURED = (
     "cross_engine",
 )
 LAYER_ONE: Mapping[str, str] = {**BUILT, **{name: f"records/{name}.json" for name in MEASURED}}
+# records of the incumbent, which runs share byte by byte
+_SHARED = ("baseline", "suite", "incumbent_evidence")
 # where a record says which file it is about
 _CANDIDATE: Mapping[str, str] = {
     **dict.fromkeys(
@@ -108,10 +112,14 @@ def read_folder(place: Place) -> Reading:
     try:
         if not _is_below(place):
             raise broken("its name is not text, or leads out of the root")
+        if place.folder.split("/")[0] == POINTERS and is_run(place.path):
+            raise broken(f"it lies in {POINTERS}/, which is for pointer records: move it elsewhere")
         return _read(files)
     except (MpgateError, OSError, RecursionError, UnicodeError) as error:
         why = getattr(error, "message", f"it can't be read: {error}")
-        return Reading(place, "broken", files.run_id, why, files.product)
+        # a name in it may be no text, which no column holds
+        text = why.encode(errors="backslashreplace").decode()
+        return Reading(place, "broken", files.run_id, text, files.product)
 
 
 def _is_below(place: Place) -> bool:
@@ -171,10 +179,17 @@ def _layer_one(files: RunFiles, bundle: Mapping[str, Any]) -> dict[str, Mapping[
     found: dict[str, Mapping[str, Any]] = {}
     for name, path in LAYER_ONE.items():
         if path in sealed:
-            found[name] = parse_record(files.read(path, sealed[path]), SCHEMAS[name], path)
+            parse = _parsed_once if name in _SHARED else parse_record
+            found[name] = parse(files.read(path, sealed[path]), SCHEMAS[name], path)
         elif files.has(path):
             raise broken(f"{path} was added after the run was sealed")
     return found
+
+
+@lru_cache(maxsize=8)
+def _parsed_once(data: bytes, name: str, label: str) -> Mapping[str, Any]:
+    """Do as `parse_record`, once for the same bytes; the record must not be changed."""
+    return parse_record(data, name, label)
 
 
 def _unsealed(files: RunFiles, below: str) -> Reading:

@@ -19,7 +19,7 @@ from dashboard.rows import TABLES, TEXT
 from dashboard.run_data import RECORDS
 from schemas.records import load_schema
 
-VERSION = 1
+VERSION = 2
 SUFFIX = ".duckdb"
 _POINTERS = dict.fromkeys(("product", "root", "record", "problem"), TEXT)
 _META = dict.fromkeys(("name", "value"), TEXT)
@@ -120,7 +120,7 @@ def locked(db: Path) -> Iterator[None]:
     with db.with_name(f".{db.name}.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise DashboardError(
                 f"{db.name} is being updated by another `mpgate index`",
                 reason="index.locked",
@@ -134,27 +134,37 @@ def rewritten(db: Path, *, keep: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection to the next state of an index, which takes its place at the end.
 
     It starts as a copy of the index where `keep`, else empty. On any error nothing is changed.
+    All is one transaction, so that rows are written once, and by one thread, which takes the least
+    of the processors that read runs.
     """
     part = db.with_name(f".{db.name}.part")
     _discard(part)
     try:
         if keep:
             shutil.copyfile(db, part)
-        connection = duckdb.connect(str(part), config={**_OFFLINE, "threads": "2"})
+        connection = duckdb.connect(str(part), config={**_OFFLINE, "threads": "1"})
         try:
+            connection.begin()
             if not keep:
                 _create(connection)
             yield connection
+            connection.commit()
             connection.execute("CHECKPOINT")
         finally:
             connection.close()
+        _log(db).unlink(missing_ok=True)  # of whoever wrote to the old file: it is not for this one
         part.replace(db)
     finally:
         _discard(part)
 
 
+def _log(db: Path) -> Path:
+    """Return where DuckDB logs what it has yet to write to a file."""
+    return db.with_name(f"{db.name}.wal")
+
+
 def _discard(part: Path) -> None:
-    for path in (part, part.with_name(f"{part.name}.wal")):
+    for path in (part, _log(part)):
         path.unlink(missing_ok=True)
 
 

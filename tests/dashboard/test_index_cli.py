@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 import typer
 from index_places import placed
 from typer.testing import CliRunner
 
-from dashboard.index_cli import index
+from dashboard.index import Index
+from dashboard.index_cli import index, run_table
+from dashboard.indexing import update_index
 
 app = typer.Typer()
 app.command()(index)
@@ -43,6 +47,52 @@ def test_broken_runs_are_listed_with_the_reason_and_are_no_error(root: Path) -> 
     assert "0 added, 0 changed, 2 kept" in out.splitlines()[-1]
     code, out, _ = run("--root", root, "--db", root.parent / "index.duckdb", "--rebuild")
     assert "2 added, 0 changed, 0 kept" in out.splitlines()[-1]
+
+
+def cells(frame: pd.DataFrame, **values: Any) -> dict[str, list[str]]:
+    """Return the listed cells by heading, of runs with these values in their rows."""
+    table = run_table(frame.assign(**values), dict.fromkeys(frame["key"], "/runs"))
+    return {str(each.header): [str(cell) for cell in each.cells] for each in table.columns}
+
+
+def test_a_demonstration_is_never_listed_as_ready(tmp_path: Path) -> None:
+    placed(tmp_path / "runs", "good")
+    update_index([tmp_path / "runs"], tmp_path / "index.duckdb")
+    frame = Index.open(tmp_path / "index.duckdb").runs()
+    ready = {"verdict_default": "ready", "verdict_beta": "blocked", "stage": "default"}
+    (said,) = cells(frame, **ready, demonstration=True)["verdict"]
+    assert said == "demonstration: every blocking gate passes at default"
+    assert cells(frame, **ready, demonstration=False)["verdict"] == ["ready at default"]
+    ready = {"verdict_default": "blocked", "verdict_beta": "ready", "stage": "beta"}
+    assert cells(frame, **ready, demonstration=False)["verdict"] == ["ready at beta"]
+
+
+def test_a_gate_that_erred_or_was_not_measured_is_counted(tmp_path: Path) -> None:
+    placed(tmp_path / "runs", "good")
+    update_index([tmp_path / "runs"], tmp_path / "index.duckdb")
+    frame = Index.open(tmp_path / "index.duckdb").runs()
+    held = {"gates_fail": 0, "gates_error": 2, "gates_unmeasured": 1}
+    assert cells(frame, **held)["gates not passing"] == ["2 error, 1 unmeasured"]
+    assert cells(frame, **dict.fromkeys(held, 0))["gates not passing"] == ["none"]
+
+
+def test_runs_of_several_roots_are_told_apart(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        placed(tmp_path / name, "run")
+    roots = [word for name in ("a", "b") for word in ("--root", tmp_path / name)]
+    _, out, _ = run(*roots, "--db", tmp_path / "index.duckdb", "--json")
+    held = json.loads(out)["runs"]
+    assert {(each["root"], each["folder"]) for each in held} == {
+        (str((tmp_path / name).resolve()), "run") for name in ("a", "b")
+    }
+    index = Index.open(tmp_path / "index.duckdb")
+    listed = list(run_table(index.runs(), index.roots()).columns[0].cells)
+    assert sorted(map(str, listed)) == [f"{tmp_path.resolve() / name}/run" for name in ("a", "b")]
+
+
+def test_a_root_without_runs_says_what_makes_one(tmp_path: Path) -> None:
+    code, out, _ = run("--root", tmp_path, "--db", tmp_path / "index.duckdb")
+    assert (code, "mpgate build" in out) == (0, True)
 
 
 def test_json_holds_report_and_runs(root: Path) -> None:

@@ -53,12 +53,17 @@ def test_runs_are_found_four_folders_deep_and_never_inside_a_run(tmp_path: Path)
     assert found(tmp_path) == ["1/2/3/4", "run"]
 
 
-def test_hidden_names_pointers_and_links_are_left_out(tmp_path: Path) -> None:
+def test_hidden_names_and_links_are_left_out(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    made(root, ".hidden/bundle.json", "current/bundle.json", "seen/bundle.json")
+    made(root, ".hidden/bundle.json", "current/mp-national.json", "seen/bundle.json")
     made(tmp_path / "away", "run/bundle.json")
     (root / "link").symlink_to(tmp_path / "away", target_is_directory=True)
     assert found(root) == ["seen"]
+
+
+def test_a_run_in_a_folder_called_current_is_never_passed_over(tmp_path: Path) -> None:
+    made(tmp_path, "current/bundle.json", "deep/current/a/bundle.json")
+    assert found(tmp_path) == ["current", "deep/current/a"]
 
 
 def test_the_root_itself_may_be_a_run(tmp_path: Path) -> None:
@@ -78,6 +83,21 @@ def test_a_folder_that_cannot_be_listed_hides_no_other(
         return listed(path)
 
     monkeypatch.setattr(os, "scandir", refused)
+    assert found(tmp_path) == ["closed", "open"]
+
+
+def test_a_folder_whose_files_cannot_be_looked_at_hides_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path, "closed/bundle.json", "open/bundle.json")
+    looked_at = os.lstat
+
+    def refused(path: Any, **given: Any) -> Any:
+        if Path(path).parent.name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return looked_at(path, **given)
+
+    monkeypatch.setattr(os, "lstat", refused)
     assert found(tmp_path) == ["closed", "open"]
 
 

@@ -196,6 +196,31 @@ def test_a_verdict_that_is_being_written_is_no_verdict_yet(tmp_path: Path) -> No
     assert reading(run).state == "sealed"
 
 
+def test_what_runs_share_is_parsed_once_and_still_held_against_each_seal(tmp_path: Path) -> None:
+    first, second = placed(tmp_path, "first"), placed(tmp_path, "second", "other")
+    ours, theirs = (read_run(tmp_path, each.name).records for each in (first, second))
+    assert ours["incumbent_evidence"] is theirs["incumbent_evidence"]
+    assert ours["evidence"] is not theirs["evidence"]
+    edit(second / "records/incumbent_evidence.json", lambda record: record.update(run={}))
+    assert "was changed after it was sealed" in reading(second).reason
+    reseal(second)
+    assert read_run(tmp_path, "second").records["incumbent_evidence"]["run"] == {}
+
+
+def test_a_run_among_the_pointers_is_broken_and_one_deeper_is_not(tmp_path: Path) -> None:
+    for folder in ("current", "current/run", "deep/current"):
+        placed(tmp_path / Path(folder).parent, Path(folder).name)
+        found = read_folder(Place(tmp_path.resolve(), folder))
+        assert (found.state == "broken") == folder.startswith("current"), folder
+        assert ("for pointer records" in found.reason) == folder.startswith("current"), folder
+
+
+def test_a_name_that_is_no_text_is_told(tmp_path: Path) -> None:
+    run = placed(tmp_path, "run")
+    Path(os.fsdecode(os.fsencode(run / "verdict" / "1") + b"/\xff.json")).write_text("{}")
+    assert r"does not name: \udcff.json" in reading(run).reason
+
+
 def test_a_record_without_end_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = placed(tmp_path, "run")
     monkeypatch.setattr(run_files, "MAX_BYTES", 2000)

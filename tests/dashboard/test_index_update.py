@@ -119,6 +119,20 @@ def test_a_touched_file_is_read_again(root: Path, db: Path, file: str) -> None:
     assert counts(update_index([root], db)) == (0, 1, 2, 0, 1)
 
 
+def test_a_file_put_in_the_place_of_another_of_its_size_and_time_is_noticed(
+    root: Path, db: Path
+) -> None:
+    update_index([root], db)
+    loss = root / "good" / "records" / "loss.json"
+    status = loss.stat()
+    other = loss.with_name("other.json")
+    other.write_bytes(loss.read_bytes().replace(b"1", b"2", 1))
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    other.replace(loss)
+    assert (loss.stat().st_size, loss.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    assert counts(update_index([root], db)) == (0, 1, 2, 0, 2)
+
+
 def test_a_run_that_is_mended_is_no_longer_broken(root: Path, db: Path) -> None:
     update_index([root], db)
     shutil.rmtree(root / "torn")
@@ -195,7 +209,7 @@ def test_an_index_of_another_version_is_made_anew(
     root: Path, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     update_index([root], db)
-    monkeypatch.setattr(store, "VERSION", 2)
+    monkeypatch.setattr(store, "VERSION", store.VERSION + 1)
     with pytest.raises(DashboardError, match="another version"):
         Index.open(db)
     assert update_index([root], db).added == 3
@@ -220,6 +234,28 @@ def test_a_second_update_is_refused_and_a_dead_one_leaves_no_lock(root: Path, db
     with db.with_name(f".{db.name}.lock").open() as lock:  # the file stays, the lock does not
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     assert update_index([root], db).added == 3
+
+
+def test_a_file_system_without_locks_is_not_taken_for_another_update(
+    root: Path, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with pytest.raises(DashboardError, match="No locks available") as caught:
+        update_index([root], db)
+    assert caught.value.reason == "index.unwritable"
+
+
+def test_what_another_program_logged_for_the_old_file_is_not_for_the_new_one(
+    root: Path, db: Path
+) -> None:
+    update_index([root], db)
+    (log := db.with_name(f"{db.name}.wal")).write_bytes(b"torn")
+    update_index([root], db, rebuild=True)
+    assert len(states(db)) == 3
+    assert not log.exists()
 
 
 def test_a_failed_update_leaves_the_old_index(
