@@ -17,7 +17,12 @@ import pandas as pd
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _KEPT = "\n\t"
-_MARKDOWN = re.compile(r"[\\`*_\[\]~$<>&|@]|#(?=\w)|://|www\.", re.IGNORECASE)
+# letters, marks and symbols that are drawn as nothing (Unicode's Default_Ignorable_Code_Point)
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+_MARKDOWN = re.compile(r"[\\`*_\[\]~$<>&|@]|#(?=\w)|:(?=[\w+-]+:)|://|www\.", re.IGNORECASE)
 _APART = "&#8203;"  # a space of no width: GitHub finds no user, issue or address across it
 _MARKDOWN_PARTS: Mapping[str, str] = {
     "<": "&lt;",
@@ -26,6 +31,7 @@ _MARKDOWN_PARTS: Mapping[str, str] = {
     "|": "&#124;",
     "@": f"@{_APART}",
     "#": f"#{_APART}",
+    ":": f":{_APART}",
     "://": f":{_APART}//",
     "www.": f"www{_APART}.",
 }
@@ -40,9 +46,19 @@ def visible(text: str) -> str:
 
 
 def _visible_character(character: str) -> str:
-    if character in _KEPT or unicodedata.category(character) not in _UNSEEN:
-        return character
-    return f"\\u{{{ord(character):x}}}"
+    unseen = unicodedata.category(character) in _UNSEEN or _BLANK.match(character)
+    return f"\\u{{{ord(character):x}}}" if unseen and character not in _KEPT else character
+
+
+def visible_parts(part: Any) -> Any:
+    """Return a chart's specification with every text in it made visible, and without links."""
+    if isinstance(part, str):
+        return visible(part)
+    if isinstance(part, list):
+        return [visible_parts(each) for each in part]
+    if isinstance(part, dict):
+        return {visible(key): visible_parts(value) for key, value in part.items() if key != "href"}
+    return part
 
 
 def escaped(text: str) -> str:

@@ -5,12 +5,11 @@ It needs no server, no script and no outside host, and the same records give the
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from dashboard import summary
 from dashboard.blocks import Chart, Download, Link, Page
@@ -19,21 +18,20 @@ from dashboard.errors import DashboardError
 from dashboard.escaping import csv_text, escaped
 from dashboard.html import render_blocks, render_title
 from dashboard.index import Index
-from dashboard.run_data import RunData
 from dashboard.site import MENU, Key, Subject, key_of, pages_of
+from dashboard.site_charts import Drawing
 from dashboard.site_files import refuse_foreign, replace_folder, safe_name
+from dashboard.site_subject import subject_of
 from dashboard.svg import chart_svg
 from schemas.canonical import sha256_bytes
-from schemas.errors import MpgateError
 
 INDEX_PAGE = "index.html"
 SUMMARY = "summary.md"
 ANNOTATIONS = "annotations.txt"
 STYLE = "style.css"
 NOT_CURRENT = "This is not the published candidate."
-_LOCAL = ("mp-local-rich", "mp-local-fast")
-_READABLE = ("sealed", "unsealed")
 _POLICY = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~-]+)*/?")
 
 
 @dataclass(frozen=True)
@@ -66,26 +64,37 @@ def export_site(
     *,
     run: str | None = None,
     product: str = "mp-national",
-    stage: str = "default",
+    stage: str | None = None,
+    address: str = "",
+    charts: Drawing | None = None,
 ) -> Exported:
     """Write the dashboard of one run at one stage to `out`, whole or not at all.
 
     The run is the published candidate, or the one that `run` names by its key or folder; without
-    either, the only run there is. Raises DashboardError where it is not clear which run is meant,
-    where the run can't be read, and where `out` holds anything but an earlier export.
+    either, the only run there is. The stage is that which it was published for where none is named.
+    `address` is where the folder will be published: the summary links there. `charts` draws while
+    pages are made; without it each chart is drawn when its page is written. Raises DashboardError
+    where it is not clear which run is meant, where the run can't be read, where the address is
+    none, and where `out` holds anything but an earlier export.
     """
     refuse_foreign(out)
-    subject = _subject(index, run, product, stage)
+    if address and not _ADDRESS.fullmatch(address):
+        raise DashboardError(
+            f"{address!r} is no address of a published folder",
+            reason="export.address",
+            remedy="give one such as https://owner.github.io/repository/",
+        )
+    subject = subject_of(index, run, product, stage)
     with unchecked():
-        pages = pages_of(subject)
-        made = _Files(subject, pages)
+        pages = pages_of(subject, charts.begin if charts else None)
+        made = _Files(subject, pages, address, charts)
         files = made.all()
     found = subject.run
     about = {
         "run_id": found.run_id,
         "bundle_digest": found.get("bundle", "/digest"),
         "product": subject.product,
-        "stage": stage,
+        "stage": subject.stage,
         "is_current": subject.is_current,
     }
     replace_folder(out, files, about)
@@ -94,7 +103,7 @@ def export_site(
         run=found.key,
         run_id=found.run_id,
         product=subject.product,
-        stage=stage,
+        stage=subject.stage,
         is_current=subject.is_current,
         pages=dict(sorted(Counter(key.slug for key in pages).items())),
         files=len(files),
@@ -103,85 +112,19 @@ def export_site(
     )
 
 
-def _subject(index: Index, run: str | None, product: str, stage: str) -> Subject:
-    """Return what the site is about; see `export_site` for which run that is."""
-    runs = index.runs()
-    key = chosen_run(index, runs, run, product)
-    found = index.load(key)
-    current = index.current(found.product)
-    is_current = key == current
-    before = index.previous(found.product) if is_current else current
-    previous, lost = _loaded(index, before)
-    problems = [index.pointer_problems().get(found.product, ""), lost]
-    local = runs[runs["product"].isin(_LOCAL) & runs["state"].isin(_READABLE)]
-    candidates = (_loaded(index, str(each))[0] for each in local["key"])
-    return Subject(
-        run=found,
-        product=found.product,
-        stage=stage,
-        is_current=is_current,
-        pointer=index.pointer(found.product),
-        problem="; ".join(filter(None, problems)),
-        previous=previous,
-        local=[each for each in candidates if each is not None],
-        runs=runs,
-        gates=index.gates(),
-        gate_history=lambda gate: index.gates(gate=gate),
-    )
-
-
-def chosen_run(index: Index, runs: pd.DataFrame, run: str | None, product: str) -> str:
-    """Return the key of the run that is meant: the named, the published, or the only one.
-
-    Raises DashboardError where there is none such, or more than one.
-    """
-    if run is not None:
-        named = runs[(runs["key"] == run) | (runs["folder"] == run)]
-        return _only(named, f"is called {run!r}", "name it by its key, as in the list of runs")
-    if problem := index.pointer_problems().get(product):
-        raise DashboardError(
-            f"the pointer to the current {product} candidate can't be trusted: {problem}",
-            reason="export.pointer",
-            remedy="mend it with `mpgate release point`, or name a run with `--run`",
-        )
-    if current := index.current(product):
-        return current
-    if pointer := index.pointer(product):
-        raise DashboardError(
-            f"the published candidate, run {pointer['entries'][-1]['run']!r}, is not indexed",
-            reason="export.pointer",
-            remedy="index the root that holds it, or name another run with `--run`",
-        )
-    readable = runs[(runs["product"] == product) & runs["state"].isin(_READABLE)]
-    return _only(
-        readable,
-        f"of {product} is judged, and none is published",
-        "publish one with `mpgate release point`, or name one with `--run`",
-    )
-
-
-def _only(found: pd.DataFrame, what: str, remedy: str) -> str:
-    if len(found) == 1:
-        return str(found["key"].iloc[0])
-    count = "no run" if found.empty else f"more than one run ({len(found)})"
-    raise DashboardError(f"{count} {what}", reason="export.run", remedy=remedy)
-
-
-def _loaded(index: Index, key: str | None) -> tuple[RunData | None, str]:
-    """Return a run, or None and why it can't be shown; neither where there is no key."""
-    if key is None:
-        return None, ""
-    try:
-        return index.load(key), ""
-    except MpgateError as error:
-        return None, f"the candidate to compare with can't be read: {error.message}"
-
-
 class _Files:
     """All files of a site, by their path below its folder."""
 
-    def __init__(self, subject: Subject, pages: Mapping[Key, Page]) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        pages: Mapping[Key, Page],
+        address: str = "",
+        charts: Drawing | None = None,
+    ) -> None:
         """Keep what each file is made from; the tables come as they are asked for."""
+        self._charts = charts
+        self._published = address and f"{address.removesuffix('/')}/"
         self._subject = subject
         self._pages = pages
         self._tables: dict[str, bytes] = {}
@@ -196,8 +139,9 @@ class _Files:
             run,
             stage=stage,
             previous=self._subject.previous,
-            address=lambda link: self._address(link, INDEX_PAGE),
+            address=self._published_address,
             heading="" if self._subject.is_current else NOT_CURRENT,
+            problem=self._subject.problem,
         )
         lines = "".join(f"{line}\n" for line in summary.annotations(run, stage=stage))
         style = (Path(__file__).parent / STYLE).read_bytes()
@@ -208,6 +152,11 @@ class _Files:
         """Return the relative address of a link on the page in file `at`."""
         key = key_of(link, self._subject)
         return _upwards(at) + key.file if key in self._pages and key else None
+
+    def _published_address(self, link: Link) -> str | None:
+        """Return where a link will lead once the site is published; a summary is read elsewhere."""
+        at = self._address(link, INDEX_PAGE)
+        return self._published + at if self._published and at else None
 
     def _table(self, download: Download, key: Key) -> str:
         """Keep a table as a CSV file, the same table once, and return its relative address."""
@@ -224,7 +173,7 @@ class _Files:
     def _chart(self, chart: Chart) -> str:
         """Return a chart as SVG; one that can't be drawn leaves its words and its table."""
         try:
-            return chart_svg(chart)
+            return self._charts.svg(chart) if self._charts else chart_svg(chart)
         except DashboardError as error:
             self.undrawn.append(error.message)
             return "<p>This chart can't be drawn; the numbers behind it are below.</p>"

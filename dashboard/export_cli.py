@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from dashboard.escaping import visible
 from dashboard.export import Exported, export_site
 from dashboard.index import Index, default_db
 from dashboard.index_cli import updated
+from dashboard.site_charts import drawing
 from dashboard.views.verdicts import STAGES
 
 
@@ -28,7 +30,12 @@ def export(
         str | None, typer.Option(help="A run's key or folder; without it, the published one.")
     ] = None,
     product: Annotated[str, typer.Option(help="The product whose run it is.")] = "mp-national",
-    stage: Annotated[str, typer.Option(help="beta or default.")] = "default",
+    stage: Annotated[
+        str | None, typer.Option(help="beta or default; else the one it was published for.")
+    ] = None,
+    address: Annotated[
+        str, typer.Option(help="Where the folder will be published: summary.md links there.")
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what was written as JSON.")
     ] = False,
@@ -41,15 +48,17 @@ def export(
     publish it as it is. It holds summary.md and annotations.txt for a GitHub step as well.
     """
     with reported(as_json):
-        exported = _exported(out, root or [DEFAULT_ROOT], run, product, stage)
+        exported = _exported(out, root or [DEFAULT_ROOT], run, product, stage, address)
     if as_json:
         print_json(_record(exported))
     else:
         _print_table(exported)
 
 
-def _exported(out: Path, roots: list[Path], run: str | None, product: str, stage: str) -> Exported:
-    if stage not in STAGES:
+def _exported(
+    out: Path, roots: list[Path], run: str | None, product: str, stage: str | None, address: str
+) -> Exported:
+    if stage not in (None, *STAGES):
         raise DashboardError(
             f"there is no stage {stage!r}",
             reason="export.stage",
@@ -57,7 +66,11 @@ def _exported(out: Path, roots: list[Path], run: str | None, product: str, stage
         )
     database = default_db()
     updated(roots, database)
-    return export_site(Index.open(database), out, run=run, product=product, stage=stage)
+    index = Index.open(database)
+    with closing(index), drawing() as charts:
+        return export_site(
+            index, out, run=run, product=product, stage=stage, address=address, charts=charts
+        )
 
 
 def _record(exported: Exported) -> dict[str, Any]:

@@ -116,8 +116,8 @@ def _compared(subject: Subject) -> dict[str, str] | None:
     return {"a": subject.previous.key, "b": subject.run.key}
 
 
-def pages_of(subject: Subject) -> dict[Key, Page]:
-    """Return every page of the site, those of the menu first."""
+def pages_of(subject: Subject, begin: Callable[[Page], None] | None = None) -> dict[Key, Page]:
+    """Return every page of the site, those of the menu first; `begin` is given each when made."""
     found: dict[Key, Page] = {}
     waiting = deque(Key(slug) for slug in MENU if slug != "compare" or subject.previous)
     known = _Known(subject.run)
@@ -126,6 +126,8 @@ def pages_of(subject: Subject) -> dict[Key, Page]:
         if key in found:
             continue
         page = found[key] = _page(key, subject)
+        if begin is not None:
+            begin(page)
         for link in links_of(page):
             to = key_of(link, subject)
             if to and to not in found and known.leads(key, to):

@@ -11,12 +11,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dashboard.errors import DashboardError
+from schemas.bundle import BUNDLE
 from schemas.canonical import canonical_bytes, sha256_bytes
 
 MARKER = "export.json"
 MADE_BY = "mpgate dashboard export"
 # lower case only: some file systems take `A` and `a` for one name
 _PLAIN = re.compile(r"[a-z0-9]([a-z0-9._-]{0,60}[a-z0-9])?")
+_HASHED = re.compile(r"-[0-9a-f]{16}$")  # as this module ends the names that it makes
 _ODD = re.compile(r"[^a-z0-9._-]+")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 _KEPT_LENGTH = 40
@@ -27,7 +29,7 @@ def safe_name(text: str) -> str:
 
     Two ids never have one name; it names no device, no hidden file and no other folder.
     """
-    if _PLAIN.fullmatch(text) and not _DEVICES.fullmatch(text):
+    if _PLAIN.fullmatch(text) and not (_DEVICES.fullmatch(text) or _HASHED.search(text)):
         return text
     hint = _ODD.sub("-", text.lower())[:_KEPT_LENGTH].strip("-._")
     digest = sha256_bytes(text.encode("utf-8", "surrogatepass"))[:16]
@@ -57,15 +59,21 @@ def replace_folder(out: Path, files: Mapping[str, bytes], about: Mapping[str, An
 
 
 def refuse_foreign(out: Path) -> None:
-    """Refuse a place that holds anything but an earlier export: it would be lost.
+    """Refuse a place that holds anything but an earlier export, since it would be lost.
 
-    Raises DashboardError.
+    So is one in a sealed run, which may not change, and one that somebody works in, which can't be
+    replaced. Raises DashboardError.
     """
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise _occupied(out, "is a link or a file")
+    if any((folder / BUNDLE).is_file() for folder in out.resolve().parents):
+        raise _occupied(out, "lies in a sealed run")
+    if Path.cwd().is_relative_to(out.resolve()):
+        raise _occupied(out, "is the folder that this runs in")
     if not out.is_dir():
         return
-    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
+    inside = (path for path in out.rglob("*") if path.is_symlink() or not path.is_dir())
+    found = {path.relative_to(out).as_posix() for path in inside}
     if not found:
         return
     if MARKER not in found:
@@ -89,7 +97,7 @@ def _occupied(out: Path, what: str) -> DashboardError:
     return DashboardError(
         f"{out} {what}",
         reason="export.occupied",
-        remedy="name a folder that is absent, empty, or an earlier export",
+        remedy="name another folder: one that is absent, empty, or an earlier export",
     )
 
 
@@ -103,12 +111,12 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 def _swap(out: Path, beside: Path) -> None:
     """Move the new folder to its place; where that fails, the old one is moved back."""
     old = beside / "old"
-    if out.exists():
-        out.rename(old)
     try:
+        if out.exists():
+            out.rename(old)
         (beside / "new").rename(out)
-    except OSError:
-        if old.exists():
+    except BaseException:  # Ctrl-C too: `beside` is about to be removed
+        if old.exists() and not out.exists():
             old.rename(out)
         raise
     shutil.rmtree(old, ignore_errors=True)

@@ -16,7 +16,7 @@ import vl_convert
 
 from dashboard.blocks import Chart
 from dashboard.errors import DashboardError
-from dashboard.escaping import visible
+from dashboard.escaping import visible, visible_parts
 from schemas.canonical import sha256_bytes
 
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -40,6 +40,9 @@ _INKED: Mapping[str, Mapping[str, str]] = {
     "text": {"color": _INK},
     "rule": {"color": _INK},
 }
+
+# measured and drawn in letters of the same widths, so that no label is cut
+_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 ElementTree.register_namespace("", _SVG[1:-1])
 
@@ -68,28 +71,18 @@ def chart_svg(chart: Chart) -> str:
 
 
 def _spec(chart: Chart) -> dict[str, Any]:
-    """Return the chart's specification with the page's text colour and a width in pixels."""
-    spec: dict[str, Any] = _seen(chart.chart.to_dict(validate=False))
+    """Return the chart's specification with the page's text colour and a width in pixels.
+
+    Links are gone: one that it takes for unsafe leaves the renderer unable to draw what follows.
+    """
+    spec: dict[str, Any] = visible_parts(chart.chart.to_dict(validate=False))
     config = spec.setdefault("config", {})
+    config.setdefault("font", _FONT)
     for part, colours in _INKED.items():
         config[part] = {**colours, **config.get(part, {})}
     if ("mark" in spec or "layer" in spec) and not isinstance(spec.get("width"), int | dict):
         spec["width"] = _WIDTH
     return spec
-
-
-def _seen(part: Any) -> Any:
-    """Return a specification with what can't be seen in its texts written out, and no links.
-
-    A link that it takes for unsafe leaves the renderer unable to draw the charts after it.
-    """
-    if isinstance(part, str):
-        return visible(part)
-    if isinstance(part, list):
-        return [_seen(each) for each in part]
-    if isinstance(part, dict):
-        return {_seen(key): _seen(value) for key, value in part.items() if key != "href"}
-    return part
 
 
 def _clean(element: ElementTree.Element) -> None:

@@ -12,7 +12,7 @@ from dashboard.site import Key, Subject
 def only_readiness(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every site one of a single page, which says whose it is."""
 
-    def only(subject: Subject) -> dict[Key, Page]:
+    def only(subject: Subject, _: object = None) -> dict[Key, Page]:
         said = Notice("info", f"{subject.run.run_id} {subject.problem}")
         return {Key("readiness"): Page("readiness", "Bare", "", (said,))}
 

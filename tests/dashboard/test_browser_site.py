@@ -15,6 +15,7 @@ from playwright.sync_api import Browser
 pytestmark = pytest.mark.browser
 THOROUGH = os.environ.get("MPGATE_BROWSER_THOROUGH") == "1"
 _KINDS_OF_PAGES = 14
+OF_NO_RUN = ("local.html",)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,9 @@ def site(served: Served, exported: Path, browser: Browser) -> Findings:
     visitor, found = Visitor.of(browser), Findings()
     for file in site_pages(exported, served.main, thorough=THOROUGH):
         visitor.open(file.as_uri())
-        found.look(visitor, served.records, str(file.relative_to(exported)))
+        where = str(file.relative_to(exported))
+        run = "" if where in OF_NO_RUN else served.main.key
+        found.look(visitor, served.records, where, run=run)
     found.end(visitor, allowed=())
     return found
 

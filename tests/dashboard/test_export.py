@@ -23,6 +23,7 @@ from dashboard.index import Index
 from dashboard.indexing import update_index
 from dashboard.site import Key, Subject, _page
 from dashboard.site_files import MARKER, safe_name
+from dashboard.site_subject import subject_of
 
 REAL_SVG = export.chart_svg
 SITE_PAGES = {"readiness": 1, "gate": 100, "artifacts": 1, "local": 1, "compare": 1, "history": 1}
@@ -165,18 +166,41 @@ def test_downloads_hold_every_row(pages: dict[str, Parsed], exported: Exported) 
     assert len(frame) == len(record["targets"])
 
 
-def test_the_summary_links_into_the_site(exported: Exported) -> None:
+def test_the_summary_has_no_link_that_leads_nowhere_on_github(exported: Exported) -> None:
     text = (exported.folder / "summary.md").read_text()
-    links = re.findall(r"\]\(([^)]+)\)", text)
-    assert "gate/family.snap.html" in links
-    assert [each for each in links if not (exported.folder / each).is_file()] == []
+    assert "](" not in text
+    assert "open index.html of the exported dashboard" in text
     lines = (exported.folder / "annotations.txt").read_text().splitlines()
     assert 0 < len(lines) <= 10
 
 
+@pytest.mark.parametrize("address", ["https://o.github.io/r", "https://o.github.io/r/"])
+def test_the_summary_links_to_where_the_site_is_published(
+    index: Index, exported: Exported, address: str
+) -> None:
+    subject = subject_of(index, None, "mp-national", "default")
+    pages = pages_of_some(subject, {Key("readiness"), Key("gate", "family.snap"), Key("targets")})
+    text = export._Files(subject, pages, address).all()["summary.md"].decode()
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert "https://o.github.io/r/gate/family.snap.html" in links
+    named = [each.removeprefix("https://o.github.io/r/") for each in links]
+    assert len(named) == len(pages)
+    assert all((exported.folder / each).is_file() for each in named)
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    "address", ["site", "javascript:alert(1)", "https://a/ b", "https://a/)x", "https://a?x", "//a"]
+)
+def test_an_address_that_is_none_is_refused(index: Index, tmp_path: Path, address: str) -> None:
+    with pytest.raises(DashboardError, match="no address of a published folder"):
+        export_site(index, tmp_path / "site", address=address)
+    assert not (tmp_path / "site").exists()
+
+
 def test_the_same_records_give_the_same_bytes(index: Index, exported: Exported) -> None:
     """Of the files: two exports of the same pages, charts included."""
-    subject = export._subject(index, None, "mp-national", "default")
+    subject = subject_of(index, None, "mp-national", "default")
     wanted = {Key("artifacts"), Key("gate", "family.snap"), Key("history"), Key("targets")}
     made = [export._Files(subject, pages_of_some(subject, wanted)).all() for _ in range(2)]
     assert made[0] == made[1]
@@ -188,7 +212,7 @@ def pages_of_some(subject: Subject, wanted: set[Key]) -> dict[Key, Page]:
 
 
 def test_a_link_to_a_page_that_is_not_exported_is_plain_text(index: Index) -> None:
-    subject = export._subject(index, None, "mp-national", "default")
+    subject = subject_of(index, None, "mp-national", "default")
     made = export._Files(subject, pages_of_some(subject, {Key("gate")})).all()
     page = Parsed(made["gate.html"].decode())
     assert {each.attributes["href"] for each in page.all("a")} == {"#main", "gate.html"}
@@ -202,7 +226,7 @@ def test_a_chart_that_cannot_be_drawn_leaves_its_table(
         raise DashboardError(f"no {chart.title}", reason="export.chart", remedy="mend it")
 
     monkeypatch.setattr(export, "chart_svg", broken)
-    subject = export._subject(index, None, "mp-national", "default")
+    subject = subject_of(index, None, "mp-national", "default")
     key = Key("gate", "family.snap")
     made = export._Files(subject, pages_of_some(subject, {key}))
     page = Parsed(made.all()[key.file].decode())
@@ -211,60 +235,8 @@ def test_a_chart_that_cannot_be_drawn_leaves_its_table(
     assert page.all("figure")[0].text.count("The numbers behind this chart") == 1
 
 
-@pytest.mark.usefixtures("bare")
-def test_a_run_is_named_by_folder_or_key(index: Index, root: Path, tmp_path: Path) -> None:
-    by_folder = export_site(index, tmp_path / "a", run="first")
-    by_key = export_site(index, tmp_path / "b", run=by_folder.run)
-    assert by_folder.run_id == by_key.run_id != "candidate"
-    assert not by_folder.is_current
-    page = (tmp_path / "a/index.html").read_text()
-    assert "not the published candidate" in page
-    assert "not the published candidate" in (tmp_path / "a/summary.md").read_text()
-    assert json.loads((tmp_path / "a" / MARKER).read_text())["is_current"] is False
-
-
-@pytest.mark.usefixtures("bare")
-@pytest.mark.parametrize(
-    ("run", "reason"),
-    [("absent", "export.run"), ("broken", "run.broken"), ("../first", "export.run")],
-)
-def test_a_run_that_cannot_be_shown_is_refused(
-    index: Index, tmp_path: Path, run: str, reason: str
-) -> None:
-    with pytest.raises(DashboardError) as caught:
-        export_site(index, tmp_path / "site", run=run)
-    assert caught.value.reason == reason
-    assert not (tmp_path / "site").exists()
-
-
-def unpublished(root: Path, *names: str) -> Index:
-    for name in names:
-        write_run(root, name, targets=12)
-    db = root.parent / "index.duckdb"
-    update_index([root], db)
-    return Index.open(db)
-
-
-@pytest.mark.usefixtures("bare")
-def test_without_a_pointer_only_a_single_run_is_meant(tmp_path: Path) -> None:
-    one = unpublished(tmp_path / "runs", "first")
-    found = export_site(one, tmp_path / "site")
-    assert (found.run_id, found.is_current) == (one.runs()["run_id"].iloc[0], False)
-    two = unpublished(tmp_path / "runs", "second")
-    with pytest.raises(DashboardError, match="more than one run"):
-        export_site(two, tmp_path / "site")
-    with pytest.raises(DashboardError, match="no run of mp-local-rich"):
-        export_site(two, tmp_path / "site", product="mp-local-rich")
-    pointer = write_pointer(tmp_path / "runs", tmp_path / "runs/first")
-    pointer.chmod(0o644)
-    pointer.write_text("{")
-    update_index([tmp_path / "runs"], tmp_path / "index.duckdb")
-    with pytest.raises(DashboardError, match="can't be trusted"):
-        export_site(Index.open(tmp_path / "index.duckdb"), tmp_path / "site")
-
-
 def test_tables_of_one_name_and_other_rows_are_two_files(index: Index) -> None:
-    made = export._Files(export._subject(index, None, "mp-national", "default"), {})
+    made = export._Files(subject_of(index, None, "mp-national", "default"), {})
     frames = [pd.DataFrame({"a": [each]}) for each in (1, 2, 1)]
     names = [made._table(Download("d", "../t.csv", each), Key("gate", "a")) for each in frames]
     assert names[0] == names[2] != names[1]

@@ -13,6 +13,7 @@ from dashboard.errors import DashboardError
 from dashboard.run_data import RunData
 from dashboard.site import Subject, key_of
 from dashboard.site_files import MARKER, refuse_foreign, replace_folder, safe_name
+from schemas.bundle import BUNDLE
 
 NOTHING = pd.DataFrame()
 
@@ -72,6 +73,7 @@ def test_an_odd_id_has_a_safe_name(text: str) -> None:
 def test_names_are_plain_where_they_can_be_and_never_shared() -> None:
     assert safe_name("family.snap") == "family.snap"
     odd = ["A b", "a b", "a-b", "A-B", "a/b", "a?b", "us/x" * 40, "us/x" * 41]
+    odd += [safe_name(each) for each in odd if safe_name(each) != each]  # a name as another's id
     assert len({safe_name(each).lower() for each in odd}) == len(odd)
 
 
@@ -84,7 +86,7 @@ def test_an_earlier_export_is_replaced_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
-@pytest.mark.parametrize("what", ["foreign", "beside", "file", "link", "marker"])
+@pytest.mark.parametrize("what", ["foreign", "beside", "file", "link", "inside", "marker"])
 def test_what_no_export_wrote_is_never_touched(tmp_path: Path, what: str) -> None:
     out, kept = tmp_path / "site", tmp_path / "kept"
     kept.mkdir()
@@ -93,10 +95,13 @@ def test_what_no_export_wrote_is_never_touched(tmp_path: Path, what: str) -> Non
     elif what == "link":
         out.symlink_to(kept)
     else:
-        if what == "beside":
+        if what in ("beside", "inside"):
             replace_folder(out, {"a.html": b"1"}, {})
         out.mkdir(exist_ok=True)
-        (out / (MARKER if what == "marker" else "mine.txt")).write_text("mine")
+        if what == "inside":
+            (out / "mine").symlink_to(kept)
+        else:
+            (out / (MARKER if what == "marker" else "mine.txt")).write_text("mine")
     before = sorted(str(path) for path in tmp_path.rglob("*"))
     with pytest.raises(DashboardError, match=r"site (is a link|holds)") as caught:
         replace_folder(out, {"a.html": b"2"}, {})
@@ -104,21 +109,44 @@ def test_what_no_export_wrote_is_never_touched(tmp_path: Path, what: str) -> Non
     assert sorted(str(path) for path in tmp_path.rglob("*")) == before
 
 
-def test_a_failed_export_leaves_the_old_one(
+def test_nothing_is_put_into_a_sealed_run_or_where_somebody_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / BUNDLE).write_text("{}")
+    with pytest.raises(DashboardError, match="lies in a sealed run"):
+        replace_folder(tmp_path / "run/results/site", {"a.html": b"1"}, {})
+    (tmp_path / "site/data").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "site/data")
+    for out in (Path(), Path(".."), tmp_path / "site"):
+        with pytest.raises(DashboardError, match="is the folder that this runs in"):
+            replace_folder(out, {"a.html": b"1"}, {})
+    assert not (tmp_path / "run/results").exists()
+
+
+@pytest.mark.parametrize("error", [OSError("no space"), KeyboardInterrupt()])
+@pytest.mark.parametrize("step", ["write", "rename"])
+def test_a_failed_export_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, step: str
 ) -> None:
     out = tmp_path / "site"
     replace_folder(out, {"a.html": b"1"}, {})
-    rename = Path.rename
+    rename, write = Path.rename, Path.write_bytes
 
-    def failing(self: Path, target: Path) -> Path:
-        if self.name == "new":
-            raise OSError("no space")
+    def renamed(self: Path, target: Path) -> Path:
+        if (step, self.name) == ("rename", "new"):
+            raise error
         return rename(self, target)
 
-    monkeypatch.setattr(Path, "rename", failing)
-    with pytest.raises(DashboardError, match="no space"):
-        replace_folder(out, {"a.html": b"2"}, {})
+    def written(self: Path, data: bytes) -> int:
+        if (step, self.name) == ("write", "b.html"):
+            raise error
+        return write(self, data)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    monkeypatch.setattr(Path, "write_bytes", written)
+    with pytest.raises((DashboardError, KeyboardInterrupt), match=r"no space|^$"):
+        replace_folder(out, {"a.html": b"2", "b.html": b"3"}, {})
     assert (out / "a.html").read_bytes() == b"1"
     refuse_foreign(out)
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
