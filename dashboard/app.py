@@ -44,17 +44,19 @@ def show() -> None:
     asked = st.navigation([bare, *pages.values()], position="hidden")
     with st.sidebar:
         _menu(pages)
-        controls.scope()
-    draw.notices(_problems())
-    with charts.unchecked():
-        asked.run()
+    with draw.guarded(draw.PAGE_FAULT):
+        with st.sidebar:
+            controls.scope()
+        draw.notices(_problems())
+        with charts.unchecked():
+            asked.run()
 
 
 def load() -> None:
     """Load what the first pages need, the current candidate included: a second or two."""
     for slug in PAGES:
         import_module(f"dashboard.views.{slug}")
-    with suppress(MpgateError):  # the page will say what is wrong
+    with suppress(Exception):  # the page will say what is wrong, and the others stand
         for product in session.PRODUCTS:
             session.load_or_none(session.index().current(product))
 

@@ -59,7 +59,7 @@ def dashboard(
         _require_packages()
         index = db or _module("dashboard.index").default_db()
         if not no_index:
-            _update(root or [DEFAULT_ROOT], index)
+            _update(root, index)
         raise typer.Exit(serve(index, port, lambda at: _ready(at, open_browser)))
 
 
@@ -86,9 +86,19 @@ def _hand_on(context: typer.Context, name: str) -> None:
     inner(context.args, prog_name=context.command_path)
 
 
-def _update(roots: list[Path], index: Path) -> None:
-    """Bring the index up to date and say what it holds."""
-    report = _module("dashboard.index_cli").updated(roots, index)
+def _update(roots: list[Path] | None, index: Path) -> None:
+    """Bring the index up to date and say what it holds.
+
+    Raises DashboardError where no folder is named and the usual one is not there.
+    """
+    if not roots and not DEFAULT_ROOT.is_dir():
+        build = _module("dashboard.views.empty").BUILD
+        raise DashboardError(
+            f"there is no run yet: no folder {DEFAULT_ROOT} here",
+            reason="index.no_root",
+            remedy=f"build and judge one with `{build}`, or name a folder of runs with --root",
+        )
+    report = _module("dashboard.index_cli").updated(roots or [DEFAULT_ROOT], index)
     typer.echo(
         f"index    {report.runs} runs ({report.broken} broken), {report.added + report.changed} "
         f"read in {report.seconds:.1f} s"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
 from dashboard import draw, session
+from dashboard.escaping import visible
 from dashboard.views.state_map import place_name
+from dashboard.views.verdicts import STAGES
 from schemas.errors import MpgateError
 
 ANY = ""
@@ -28,22 +31,30 @@ NAMES: Mapping[str, Callable[[str], str]] = {
 
 
 def scope() -> None:
-    """Draw the choice of product, run and stage; nothing of it without an index."""
+    """Draw the choice of product, run and stage; nothing of it without an index.
+
+    A run too broken to tell its product is offered for every product.
+    """
     try:
         chosen = session.choice()
+        standard = _standard(chosen)
     except MpgateError:
         return
     _pick("Product", "product", session.PRODUCTS, chosen.product, forget=("run",))
-    ours = chosen.runs[chosen.runs["product"] == chosen.product]
-    labels = {ANY: _standard(chosen), **session.run_labels(ours)}
+    products = chosen.runs["product"]
+    ours = chosen.runs[(products == chosen.product) | ~products.isin(session.PRODUCTS)]
+    labels = {ANY: standard, **session.run_labels(ours)}
     asked = session.param("run")
     _pick("Run", "run", labels, asked if asked in labels else ANY)
-    _pick("Stage", "stage", session.STAGES, chosen.stage)
+    _pick("Stage", "stage", STAGES, chosen.stage)
 
 
 def _standard(chosen: session.Choice) -> str:
-    published = session.index().current(chosen.product)
-    return "Current candidate" if published else "Newest run (no candidate is published)"
+    if session.index().current(chosen.product):
+        return "Current candidate"
+    lost = session.cannot_show_published(chosen.product)
+    why = "the published candidate cannot be shown" if lost else "no candidate is published"
+    return f"Newest run ({why})"
 
 
 def choice(
@@ -116,7 +127,9 @@ def _pick(
     """Draw a select box that shows `chosen` and writes the parameter `name` when changed."""
     key = f"field_{name}"
     st.session_state[key] = chosen
-    labels = options if isinstance(options, Mapping) else {each: each for each in options}
+    labels = told_apart(
+        options if isinstance(options, Mapping) else {each: each for each in options}
+    )
     st.selectbox(
         label,
         list(labels),
@@ -125,6 +138,16 @@ def _pick(
         on_change=_write,
         args=(name, key, forget),
     )
+
+
+def told_apart(labels: Mapping[str, str]) -> Mapping[str, str]:
+    """Return labels as they can be read, no two the same: by its label Streamlit knows a choice."""
+    seen = {value: visible(label) for value, label in labels.items()}
+    times = Counter(seen.values())
+    return {
+        value: f"{label} ({visible(value)})" if value and times[label] > 1 else label
+        for value, label in seen.items()
+    }
 
 
 def _write(name: str, key: str, forget: tuple[str, ...]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import altair as alt
@@ -14,11 +17,15 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.blocks import Block, Chart, Download, Link, Notice, Page, Prose, Section
-from dashboard.escaping import csv_text
+from dashboard.escaping import csv_text, visible, visible_parts
 from dashboard.html import NUMBERS, is_html, render_blocks, render_title
 from dashboard.run_data import RunData
+from dashboard.views.verdicts import STAGES
 
 HERE = Path(__file__).parent
+PAGE_FAULT = "This page could not be finished"
+CHART_FAULT = "This chart could not be drawn, the numbers behind it are below"
+_LOG = logging.getLogger(__name__)
 _TOP = 2
 # only the width is fitted: else long labels of an axis take the height from what is drawn
 _AUTOSIZE = alt.AutoSizeParams(type="fit-x", contains="padding")
@@ -46,6 +53,17 @@ def notices(found: Sequence[Notice]) -> None:
         st.html(render_blocks(found, address))
 
 
+@contextmanager
+def guarded(fault: str) -> Iterator[None]:
+    """Say so where drawing fails in a way that nobody foresaw; the terminal has the particulars."""
+    try:
+        yield
+    except Exception as error:
+        _LOG.exception(fault)
+        said = f"{fault}: {type(error).__name__}. This is a fault of the dashboard: it says nothing"
+        notices([Notice("bad", f"{said} about the run. The terminal that serves it has the rest.")])
+
+
 def look() -> None:
     """Bring in the stylesheets, and the script that follows links without loading all anew."""
     for sheet in ("style.css", "app.css"):
@@ -55,8 +73,8 @@ def look() -> None:
 
 def address(link: Link) -> str:
     """Return the relative address of a link; the chosen stage goes with it."""
-    stage = {"stage": session.param("stage")} if session.param("stage") in session.STAGES else {}
-    found = urlencode({**stage, **link.params})
+    stage = {"stage": session.param("stage")} if session.param("stage") in STAGES else {}
+    found = urlencode({**stage, **link.params}, errors="replace")
     return f"{link.page}?{found}" if found else link.page
 
 
@@ -100,12 +118,22 @@ def _special(block: Block, level: int) -> None:
 def _chart(block: Chart, level: int) -> None:
     said = Section(block.title, (Prose(block.description),))
     st.html(render_blocks((said,), address, level=level))
+    with guarded(CHART_FAULT):
+        spec = specification(block)
+        st.vega_lite_chart(spec=spec, width="stretch", alt=visible(block.description))
+    behind = Section(NUMBERS, (block.table,), open=False)
+    st.html(render_blocks((behind,), address, level=level + 1))
+
+
+def specification(block: Chart) -> dict[str, Any]:
+    """Return a chart as Vega-Lite without links, in which no text holds what cannot be seen."""
     chart = block.chart
     if isinstance(chart, alt.Chart | alt.LayerChart):
         chart = chart.properties(autosize=_AUTOSIZE)
-    st.altair_chart(chart, width="stretch", alt=block.description)
-    behind = Section(NUMBERS, (block.table,), open=False)
-    st.html(render_blocks((behind,), address, level=level + 1))
+    spec: dict[str, Any] = visible_parts(chart.to_dict())
+    for size in ("continuousWidth", "continuousHeight"):  # altair's own, for a page without width
+        spec.get("config", {}).get("view", {}).pop(size, None)
+    return spec
 
 
 def _download(block: Download) -> None:

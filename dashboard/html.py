@@ -87,7 +87,7 @@ def render_blocks(
 def render_title(page: Page) -> str:
     """Return a page's heading and lead as HTML."""
     lead = f'<p class="lead">{escaped(page.lead)}</p>' if page.lead else ""
-    return f'<div class="mpg"><h1>{escaped(page.title)}</h1>{lead}</div>'
+    return f'<div class="mpg"><h1 tabindex="-1">{escaped(page.title)}</h1>{lead}</div>'
 
 
 def _blocks(blocks: Iterable[Block], drawing: _Drawing) -> str:
@@ -280,7 +280,8 @@ def _chart(chart: Chart, drawing: _Drawing) -> str:
         return f"<p>{said}</p>{table}"
     return (
         f"<figure><figcaption>{said}</figcaption>"
-        f'<div class="scroll" tabindex="0">{drawing.chart(chart)}</div>'
+        f'<div class="scroll" role="group" tabindex="0" aria-label="{escaped(chart.title)}">'
+        f"{drawing.chart(chart)}</div>"
         f"<details><summary>{NUMBERS}</summary>{table}</details></figure>"
     )
 

@@ -112,13 +112,15 @@ def running(index: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 def serve(index: Path, port: int, ready: Callable[[str], None]) -> int:
     """Serve the app until interrupted, and return the exit code; `ready` is told the address.
 
-    Raises DashboardError where the port is in use or the server does not come up.
+    Raises DashboardError where the port is in use, or the server does not come up or ends badly.
     """
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with running(index, port) as child:
             ready(f"http://{HOST}:{port}/")
-            return child.wait()
+            if code := child.wait():
+                raise _failed(f"ended with exit code {code}")
+            return 0
     except KeyboardInterrupt:
         return _INTERRUPTED
     finally:
@@ -134,11 +136,11 @@ def _wait_until_healthy(child: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if child.poll() is not None:
-            raise _not_started(f"it ended with exit code {child.returncode}")
+            raise _failed(f"did not start: it ended with exit code {child.returncode}")
         if _healthy(port):
             return
         time.sleep(_WAIT_SECONDS)
-    raise _not_started(f"it did not answer within {START_SECONDS:.0f} seconds")
+    raise _failed(f"did not start: it did not answer within {START_SECONDS:.0f} seconds")
 
 
 def _healthy(port: int) -> bool:
@@ -151,10 +153,10 @@ def _healthy(port: int) -> bool:
         return False
 
 
-def _not_started(why: str) -> DashboardError:
+def _failed(how: str) -> DashboardError:
     return DashboardError(
-        f"the dashboard's server did not start: {why}",
-        reason="dashboard.start",
+        f"the dashboard's server {how}",
+        reason="dashboard.server",
         remedy="read what it printed above; pip install 'microdata-release-gate[dashboard]'",
     )
 

@@ -8,23 +8,24 @@ place and a notice says so. Indexes and runs stay loaded until the index file is
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.blocks import Link, Links, Notice, Page
+from dashboard.blocks import Link, Links, Notice, Page, Prose, Tone
 from dashboard.index import Index
 from dashboard.run_data import RunData
 from dashboard.serve import INDEX_VARIABLE
 from dashboard.views.empty import broken_run_page, no_index_page, no_run_page
+from dashboard.views.verdicts import STAGES
 from schemas.errors import MpgateError
 
 PRODUCTS = ("mp-national", "mp-local-rich", "mp-local-fast")
-STAGES = ("beta", "default")
 BROKEN = "broken"
 SHOWN = ("sealed", "unsealed")
 _LONGEST = 300
@@ -129,7 +130,10 @@ def kept() -> dict[str, str]:
 
 
 def page_of_index(slug: str, title: str, view: Callable[[Choice], Page]) -> Page:
-    """Return a page; where there is no index, no run in it, or no sound run, the page saying so."""
+    """Return a page; where there is no index, no run in it, or no sound run, the page saying so.
+
+    Each of these pages says what to do.
+    """
     try:
         chosen = choice()
     except MpgateError as error:
@@ -139,24 +143,70 @@ def page_of_index(slug: str, title: str, view: Callable[[Choice], Page]) -> Page
     try:
         return view(chosen)
     except MpgateError as error:
+        return _stopped(error, slug, title)
+
+
+def _stopped(error: MpgateError, slug: str, title: str) -> Page:
+    """Return the page that says why a run cannot be shown, and what to do: not all are broken."""
+    if error.reason == "run.broken":
         return broken_run_page(str(error), slug, title)
+    tone: Tone = "empty" if error.reason == "run.unjudged" else "bad"
+    said = Notice(tone, f"Nothing of this run is shown: {error.message}.")
+    advice = Notice("info", f"What to do: {error.remedy}.")
+    links = Links((Link("readiness", {}, "Readiness"), Link("history", {}, "All runs")))
+    return Page(slug, title, "", (said, advice, links))
 
 
 def page_of_run(
     slug: str, title: str, view: Callable[[RunData, Choice], Page], chosen: Choice
 ) -> Page:
-    """Return a page of the chosen run; where its product has none, the page saying so."""
+    """Return a page of the chosen run, which says whose it is; without one, the page saying so."""
     if chosen.run is not None:
-        return view(load(chosen.run), chosen)
+        run = load(chosen.run)
+        made = view(run, chosen)
+        return replace(made, blocks=(_whose(run, chosen), *made.blocks))
     said = f"The index holds no run of {chosen.product}."
     links = Links((Link("local", {}, "What is lacking"), Link("history", {}, "All runs")))
     return Page(slug, title, "", (Notice("empty", said), links))
 
 
+def cannot_show_published(product: str) -> str:
+    """Return why the published candidate of a product is not to be seen; nothing where it is.
+
+    Nothing too where none is published.
+    """
+    held = index()
+    if held.current(product) or not (held.pointer(product) or product in held.pointer_problems()):
+        return ""
+    return held.pointer_problems().get(product) or "the index does not hold it"
+
+
+def _whose(run: RunData, chosen: Choice) -> Prose | Notice:
+    """Return which run a page is about: the published candidate, or another, and why that one."""
+    if chosen.is_current:
+        return Prose(f"This is run {run.run_id}, the published candidate.")
+    if chosen.asked:
+        said = f"This is not the published candidate, but run {run.run_id}, chosen by hand."
+        return Notice("warning", said)
+    instead = f"Shown instead: run {run.run_id}, the newest judged run of {chosen.product}."
+    if why := cannot_show_published(chosen.product):
+        return Notice("bad", f"The published candidate cannot be shown: {why}. {instead}")
+    return Notice("warning", f"No candidate is published. {instead}")
+
+
 def run_labels(known: pd.DataFrame) -> Mapping[str, str]:
-    """Return how each run is called in a list of choices, by its key."""
+    """Return how each run is called in a list of choices, by its key.
+
+    Runs that would be called the same, as copies below two roots, are told apart by their folder.
+    """
     columns = [known[name].fillna("").astype(str) for name in _LABEL_COLUMNS]
-    return {key: _label(*rest) for key, *rest in zip(*columns, strict=True)}
+    labels = {key: _label(*rest) for key, *rest in zip(*columns, strict=True)}
+    times = Counter(labels.values())
+    folders = dict(zip(known["key"], known["folder"], strict=True))
+    return {
+        key: f"{label} · {folders[key]}" if times[label] > 1 else label
+        for key, label in labels.items()
+    }
 
 
 def _label(label: str, run_id: str, folder: str, judged: str, verdict: str, state: str) -> str:

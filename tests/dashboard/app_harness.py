@@ -16,7 +16,7 @@ import pytest
 from sample_runs import VARIED, break_run, write_pointer, write_run
 from streamlit.testing.v1 import AppTest
 
-from dashboard import app, serve, session
+from dashboard import app, draw, serve, session
 from dashboard.index import Index
 from dashboard.indexing import update_index
 
@@ -63,10 +63,11 @@ class Shown:
     def __post_init__(self) -> None:
         assert not self.test.exception, self.test.exception
         self.html = "\n".join(_bodies(self.test))
+        assert not any(each in self.html for each in (draw.PAGE_FAULT, draw.CHART_FAULT)), self.html
 
     @property
     def title(self) -> str:
-        found = re.search(r"<h1>(.*?)</h1>", self.html)
+        found = re.search(r"<h1[^>]*>(.*?)</h1>", self.html)
         assert found, self.html[:500]
         return found.group(1)
 

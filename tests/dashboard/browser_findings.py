@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from browser_records import Records
 from browser_visits import Visitor, rule_problems
@@ -14,6 +15,7 @@ KINDS = {
     "values": "values that are not those of the records",
     "loose": "numbers without a source or a rule",
     "rules": "rules of accessibility and escaping that are broken",
+    "absent": "pages without a value of the run that they are about",
     "hosts": "hosts that were asked",
 }
 _SHOWN = 40
@@ -26,8 +28,13 @@ class Findings:
     values: int = 0
     _problems: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
 
-    def look(self, visitor: Visitor, records: Records, where: str, name: str = "") -> None:
-        """Look at the page that the visitor is on; `name` must be in its title."""
+    def look(
+        self, visitor: Visitor, records: Records, where: str, name: str = "", run: str = ""
+    ) -> None:
+        """Look at the page that the visitor is on.
+
+        `name` must be in its title, and values of `run` on it.
+        """
         seen = visitor.probe()
         wrong = {
             "errors": visitor.new_complaints(),
@@ -35,6 +42,7 @@ class Findings:
             "values": records.problems(seen["sources"]),
             "loose": seen["loose"],
             "rules": rule_problems(seen),
+            "absent": [seen["heading"]] if run and not _is_about(seen, run) else [],
         }
         for kind, problems in wrong.items():
             self._problems[kind] += [f"{where}: {each}" for each in problems]
@@ -53,3 +61,7 @@ class Findings:
         """Return the problems of a kind, the first ones in words."""
         problems = self.of(kind)
         return "\n".join([f"{len(problems)} {KINDS[kind]}:", *problems[:_SHOWN]])
+
+
+def _is_about(seen: Mapping[str, Any], run: str) -> bool:
+    return any(each["source"].startswith(f"{run}|") for each in seen["sources"])

@@ -48,6 +48,10 @@
     .filter((each) => each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0)
     .map((each) => `${each.tagName} ${each.dataset.testid || ""} ${each.scrollWidth} > ${each.clientWidth}`);
 
+  const headings = inAreas(":is(h1, h2, h3, h4, h5, h6)");
+  const level = (element) => Number(element.tagName[1]);
+  const leaps = headings.filter((each, i) => level(each) > (i ? level(headings[i - 1]) + 1 : 1));
+
   return {
     heading: text(document.querySelector("h1") || document.body).slice(0, 200),
     title: document.title,
@@ -73,6 +77,8 @@
     handlers: areas.flatMap((area) => [...area.querySelectorAll("*")])
       .filter((each) => [...each.attributes].some((attribute) => attribute.name.startsWith("on") || /^\s*javascript:/i.test(attribute.value)))
       .map(brief),
+    headings: [...leaps.map(brief), ...headings.filter((each) => level(each) === 1).slice(1).map(brief)],
+    exceptions: [...document.querySelectorAll("[data-testid='stException']")].map(text),
     hacked: window.hacked === 1,
     wide,
   };

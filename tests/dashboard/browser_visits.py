@@ -6,7 +6,7 @@ import os
 import shutil
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket, sync_playwright
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 PROBE = Path(__file__).with_name("browser_probe.js").read_text(encoding="utf-8")
 WIDTHS = (1280, 390)
@@ -24,6 +25,10 @@ _CONTENT_HEIGHT = (
     "(document.querySelector('[data-testid=stMain]') || document.body).scrollHeight + 40"
 )
 _SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+_MOVE = """address => {
+  history.pushState({}, "", address);
+  window.dispatchEvent(new PopStateEvent("popstate"));
+}"""
 _PROBED = ("/_stcore/health", "/_stcore/host-config")
 _PATIENCE_MS = 30_000
 
@@ -49,6 +54,7 @@ class Visitor:
     hosts: set[str] = field(default_factory=set)
     complaints: list[str] = field(default_factory=list)
     warnings: set[str] = field(default_factory=set)
+    finished: int = 0  # times that the app has drawn a page
 
     @classmethod
     def of(cls, browser: Browser, *, scheme: str = "light", width: int = WIDTHS[0]) -> Visitor:
@@ -70,6 +76,12 @@ class Visitor:
 
     def _socket(self, socket: WebSocket) -> None:
         self.hosts.add(urlsplit(socket.url).hostname or "")
+        socket.on("framereceived", self._received)
+
+    def _received(self, payload: bytes | str) -> None:
+        message = ForwardMsg.FromString(payload) if isinstance(payload, bytes) else ForwardMsg()
+        if message.WhichOneof("type") == "script_finished":
+            self.finished += message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
 
     def _said(self, message: ConsoleMessage) -> None:
         # Streamlit looks for its server below a page's own address first, and is told 404.
@@ -83,6 +95,20 @@ class Visitor:
         """Go to a page and wait until it is complete."""
         self.page.goto(address)
         self.settle()
+
+    def go(self, address: str) -> None:
+        """Go to a page within the running app, as its own links do, and wait as `open` does."""
+        before = self.finished
+        self.page.evaluate(_MOVE, address)
+        self.wait_until(lambda: self.finished > before)
+        self.settle()
+
+    def wait_until(self, done: Callable[[], bool]) -> None:
+        """Wait for what the app says; raises AssertionError where it does not come."""
+        deadline = time.monotonic() + _PATIENCE_MS / 1000
+        while not done():
+            assert time.monotonic() < deadline, f"the app did not answer at {self.page.url}"
+            self.page.wait_for_timeout(10)
 
     def settle(self) -> None:
         """Wait until the page stands: its heading, and in the app the end of its script."""
@@ -148,6 +174,8 @@ def rule_problems(found: dict[str, Any]) -> list[str]:
             "unnamedFields",
             "scripts",
             "handlers",
+            "headings",
+            "exceptions",
         )
         for each in found[what]
     ]

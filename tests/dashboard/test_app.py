@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, urlsplit
 
+import altair as alt
+import pandas as pd
 import pytest
 from app_harness import HOSTILE, OF_ONE_RUN, SCRIPT, SLUGS, TITLES, Runs, Shown, sample_index, show
 
-from dashboard import app, draw, session
-from dashboard.blocks import Link
+from dashboard import app, controls, draw, session
+from dashboard.blocks import Chart, Link, Table
 
 
 @pytest.fixture
@@ -56,6 +58,10 @@ def test_a_run_that_is_not_published_is_called_so(runs: Runs) -> None:
     said = "This is not the published candidate, but a run chosen by hand."
     assert said in chosen.html
     assert said not in show("readiness").html
+    for slug in OF_ONE_RUN:
+        assert "This is run published, the published candidate." in show(slug).html
+        other = show(slug, run=runs.keys["newest"]).html
+        assert "This is not the published candidate, but run newest, chosen by hand." in other
 
 
 def test_a_failing_gate_leads_to_its_top_target_in_three_clicks(runs: Runs) -> None:
@@ -122,6 +128,19 @@ def test_a_choice_of_one_thing_shows_it(runs: Runs) -> None:
     assert "ctc-arpa" in str(test.query_params)
 
 
+def test_a_fault_of_a_page_is_said_and_not_how_it_came(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(run: object) -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr("dashboard.views.artifacts.artifacts_page", faulty)
+    with pytest.raises(AssertionError, match=draw.PAGE_FAULT) as found:
+        show("artifacts")
+    assert "KeyError" in str(found.value)
+    assert "secret" not in str(found.value)
+
+
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_address_falls_back_with_a_notice(runs: Runs, hostile: str) -> None:
     shown = show("artifacts", run=hostile, stage=hostile, product=hostile)
@@ -168,6 +187,22 @@ def test_charts_come_with_their_words_and_their_table(runs: Runs) -> None:
     assert all(each.proto.alt for each in charts)
 
 
+def test_a_chart_has_no_link_and_no_text_that_cannot_be_seen() -> None:
+    frame = pd.DataFrame(
+        {"name": ["a\N{RIGHT-TO-LEFT OVERRIDE}b"], "to": ["javascript:1"], "x": [1]}
+    )
+    drawn = alt.Chart(frame).mark_bar().encode(x="x", y="name", href="to")
+    spec = draw.specification(Chart("Title", "Words", drawn, Table("Title", (), ())))
+    assert "href" not in spec["encoding"]
+    ((row,),) = spec["datasets"].values()
+    assert row["name"] == "a\\u{202e}b"
+
+
+def test_options_are_shown_as_what_they_are_and_no_two_alike() -> None:
+    told = controls.told_apart({"": "All", "x": "All", "y": "a\N{ZERO WIDTH SPACE}b", "z": "ab"})
+    assert told == {"": "All", "x": "All (x)", "y": "a\\u{200b}b", "z": "ab"}
+
+
 def test_a_download_is_the_whole_table(runs: Runs) -> None:
     (button,) = show("targets").test.get("download_button")
     assert button.proto.label
@@ -185,6 +220,10 @@ def test_addresses_are_encoded() -> None:
     at = urlsplit(draw.address(link))
     assert (at.path, at.netloc, at.fragment) == ("target", "", "")
     assert dict(parse_qsl(at.query)) == dict(link.params)
+
+
+def test_what_is_no_text_makes_no_address_but_no_fault_either() -> None:
+    assert draw.address(Link("target", {"target": "a\ud800"})) == "target?target=a%3F"
 
 
 def test_only_our_own_script_is_run(runs: Runs) -> None:

@@ -28,6 +28,7 @@ from dashboard.run_data import RunData
 pytestmark = pytest.mark.browser
 THOROUGH = os.environ.get("MPGATE_BROWSER_THOROUGH") == "1"
 GATE_CELL = ".mpg a.gate"
+AT_HEADING = "document.activeElement.tagName === 'H1'"
 
 
 def pages(served: Served, *, thorough: bool) -> list[Link]:
@@ -45,11 +46,14 @@ def other_run(served: Served) -> str | None:
 
 
 def visited(served: Served, browser: Browser, *, thorough: bool) -> Findings:
-    """Visit every page of the app once."""
+    """Visit every page of the app once, as its own links lead there; others open addresses."""
     visitor, found = Visitor.of(browser), Findings()
+    visitor.open(app_address(served.base, Link("start")))
     for link in pages(served, thorough=thorough):
-        visitor.open(app_address(served.base, link))
-        found.look(visitor, served.records, app_address("", link), MENU.get(link.page, ""))
+        visitor.go(app_address(served.base, link))
+        run = link.params.get("run", link.params.get("b", ""))
+        about = "" if run == served.broken else run
+        found.look(visitor, served.records, app_address("", link), MENU.get(link.page, ""), about)
     found.end(visitor, allowed={"127.0.0.1"})
     return found
 
@@ -135,6 +139,49 @@ def test_the_keyboard_reaches_and_opens_a_gate(served: Served, visitor: Visitor)
     page.keyboard.press("Enter")
     page.wait_for_url("**/gate?**")
     visitor.settle()
+
+
+def test_the_keyboard_skips_the_menu_and_goes_on_at_the_heading(
+    served: Served, visitor: Visitor
+) -> None:
+    page = visitor.page
+    visitor.open(app_address(served.base, Link("readiness", {"run": served.main.key})))
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Skip to main content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("!!document.activeElement.closest('[data-testid=stMain] .mpg')")
+    page.locator(GATE_CELL).first.press("Enter")
+    page.wait_for_url("**/gate?**")
+    page.wait_for_function(AT_HEADING)
+    page.locator("[data-testid=stSidebar] a", has_text="Artifacts").press("Enter")
+    page.wait_for_url("**/artifacts?**")
+    page.wait_for_function(AT_HEADING)
+
+
+def test_on_a_phone_the_menu_makes_way_for_the_page(served: Served, browser: Browser) -> None:
+    visitor = Visitor.of(browser, width=390)
+    page = visitor.page
+    visitor.open(app_address(served.base, Link("start")))
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.locator("[data-testid=stSidebar] a", has_text="Artifacts").click()
+    page.locator("h1", has_text="Artifacts").click(timeout=5000)  # fails where it is covered
+    assert not visitor.new_complaints()
+    visitor.close()
+
+
+def test_back_and_forward_lead_to_what_was_seen(served: Served, visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open(app_address(served.base, Link("readiness", {"run": served.main.key})))
+    page.locator(GATE_CELL).first.click()
+    page.locator("h1", has_not_text="Readiness of").wait_for()
+    visitor.settle()
+    gate, address = page.locator("h1").inner_text(), page.url
+    for move, heading in ((page.go_back, "Readiness of mp-national"), (page.go_forward, gate)):
+        move()
+        page.locator("h1", has_text=heading).wait_for()
+    assert page.url == address
+    assert not visitor.new_complaints()
 
 
 def test_a_target_named_script_is_shown_and_not_run(served: Served, visitor: Visitor) -> None:

@@ -129,6 +129,7 @@ def test_any_text_can_be_drawn(text: str) -> None:
         ("a\u202eb", "a\\u{202e}b"),
         ("\x00\x1b[31m", "\\u{0}\\u{1b}[31m"),
         ("zero\u200bwidth", "zero\\u{200b}width"),
+        ("filler\u3164\ufe0f\u2800", "filler\\u{3164}\\u{fe0f}\\u{2800}"),
         ("\ud800", "\\u{d800}"),
         ("Ohio’s 3ʳᵈ – ünï", "Ohio’s 3ʳᵈ – ünï"),
     ],
