@@ -126,15 +126,16 @@ def _failing_gate(served: Served) -> tuple[RunData, dict[str, Any]]:
 def test_the_keyboard_reaches_and_opens_a_gate(served: Served, visitor: Visitor) -> None:
     page = visitor.page
     visitor.open(app_address(served.base, Link("readiness", {"run": served.main.key})))
+    on_a_gate = 'document.activeElement.matches(\'.mpg a[href*="gate?"][href*="gate="]\')'
     for _ in range(60):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.matches('.mpg a.gate')"):
+        if page.evaluate(on_a_gate):
             break
     style = page.evaluate(
         "(({outlineStyle, outlineWidth, boxShadow}) => [outlineStyle, outlineWidth, boxShadow])"
         "(getComputedStyle(document.activeElement))"
     )
-    assert page.evaluate("document.activeElement.matches('.mpg a.gate')"), "Tab reached no gate"
+    assert page.evaluate(on_a_gate), "Tab reached no gate"
     assert (style[0] != "none" and style[1] != "0px") or style[2] != "none", style
     page.keyboard.press("Enter")
     page.wait_for_url("**/gate?**")
