@@ -47,7 +47,12 @@ def bench(
     runs: Annotated[int, typer.Option(min=1)] = GOAL_RUNS,
     targets: Annotated[int, typer.Option(min=1, help="Targets of each run.")] = GOAL_TARGETS,
     scratch: Annotated[
-        Path | None, typer.Option(help="Where the runs are put; they are removed afterwards.")
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Where the runs are put; they are removed afterwards.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON.")] = False,
 ) -> None:

@@ -16,6 +16,7 @@ from schemas.bundle import digest_of
 
 POINT = "mpgate release point RUN --by NAME --reason TEXT"
 LISTED = 50
+_IN_WORDS = "in the words of whoever published it"
 _HASH = 12
 
 
@@ -70,7 +71,7 @@ def published_by(pointer: Mapping[str, Any] | None) -> tuple[tuple[Cell, ...], .
     note = f"entry {entry['number']} of the pointer"
     return (
         (Cell("Published by"), Cell(said, note=note)),
-        (Cell("Reason"), Cell(entry["reason"])),
+        (Cell("Reason"), Cell(entry["reason"], rule=_IN_WORDS)),
     )
 
 
@@ -101,7 +102,7 @@ def _entry(entry: Mapping[str, Any], runs: pd.DataFrame) -> tuple[Cell, ...]:
         Cell(entry["run_id"], link=_run_link(entry, runs), note=entry["run"]),
         Cell(entry["pointed_by"]),
         Cell(entry["pointed_at"]),
-        Cell(entry["reason"]),
+        Cell(entry["reason"], rule=_IN_WORDS),
         Cell(verdict, note=f"stage {entry['stage']}, verdict {entry['verdict_number']}"),
         Cell(_hash(entry["candidate_sha256"]), entry["candidate_sha256"]),
         Cell(str(incumbent["id"]), note=_hash(incumbent["sha256"])),

@@ -215,7 +215,7 @@ def write_pointer(
             "demonstration": results["demonstration"],
             "pointed_by": pointed_by,
             "pointed_at": f"2026-11-{day:02d}T09:00:00+00:00",
-            "reason": f"candidate number {day}",
+            "reason": f"{day},000 households",
         }
         earlier = read_pointer(root, bundle["product"])
         path = write_record_of(root, next_pointer(earlier, bundle["product"], entry))

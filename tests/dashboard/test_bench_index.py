@@ -44,6 +44,8 @@ def test_the_benchmark_prints_its_figures(template: Path, tmp_path: Path) -> Non
     assert figures["runs"] == 20
     assert figures["again_s"] < figures["index_s"]
     assert list(tmp_path.iterdir()) == []
+    done = CliRunner().invoke(app, [*options, "--scratch", str(tmp_path / "none")])
+    assert (done.exit_code, "does not exist" in done.output) == (2, True)
 
 
 def test_a_template_without_a_verdict_is_refused(tmp_path: Path) -> None:
