@@ -104,7 +104,7 @@ def test_peak_memory_grows_with_use() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     before, after, hoard = map(float, done.stdout.split())
     assert 0 < before < after
-    assert 0.9 * hoard < after - before < 1.5 * hoard
+    assert 0.5 * hoard < after - before < 1.5 * hoard
 
 
 def test_parent_does_not_import_the_engine() -> None:
