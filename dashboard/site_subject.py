@@ -8,6 +8,7 @@ from dashboard.errors import DashboardError
 from dashboard.index import Index
 from dashboard.run_data import RunData
 from dashboard.site import Subject
+from dashboard.views.gate_past import of_product
 from dashboard.views.local_pairs import wanted
 from schemas.errors import MpgateError
 
@@ -31,7 +32,6 @@ def subject_of(index: Index, run: str | None, product: str, stage: str | None) -
     previous, lost = _loaded(index, before)
     problems = [index.pointer_problems().get(found.product, ""), lost]
     candidates = (_loaded(index, each)[0] for each in wanted(runs)[:_LOCAL_RUNS])
-    ours = runs.loc[runs["product"] == found.product, "key"]
     return Subject(
         run=found,
         product=found.product,
@@ -43,13 +43,8 @@ def subject_of(index: Index, run: str | None, product: str, stage: str | None) -
         local=[each for each in candidates if each is not None],
         runs=runs,
         gates=index.gates(),
-        gate_history=lambda gate: _of(index.gates(gate=gate), ours),
+        gate_history=lambda gate: of_product(index.gates(gate=gate), runs, found.product),
     )
-
-
-def _of(results: pd.DataFrame, runs: pd.Series) -> pd.DataFrame:
-    """Return the results of some runs: gates of another product share ids, but no limits."""
-    return results[results["run"].isin(runs)]
 
 
 def chosen_run(index: Index, runs: pd.DataFrame, run: str | None, product: str) -> str:

@@ -158,8 +158,8 @@ def _head(run: RunData, stage: str, heading: str, problem: str) -> Iterator[str]
     if error := run.get(RESULTS, "/error"):
         yield f"**{markdown(error['message'])}** What to do: {markdown(error['remedy'])}\n"
     decided = run.get(RESULTS, "/decision")
-    words = f"{decided['decision'].replace('_', ' ')}. {decided['statement']}"
-    yield f"Decision for stage {decided['stage']}: {markdown(words, 2 * _LONGEST)}\n"
+    said = f"{words(decided['decision'])}. {decided['statement']}"
+    yield f"Decision for stage {decided['stage']}: {markdown(said, 2 * _LONGEST)}\n"
     sides = " ".join(_side(run, side) for side in ("candidate", "incumbent"))
     digest = run.get("bundle", "/digest")
     sealed = f"bundle {digest[:12]}" if digest else "not sealed"

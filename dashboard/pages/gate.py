@@ -4,6 +4,7 @@ from dashboard import controls, draw, session
 from dashboard.blocks import Page
 from dashboard.run_data import RunData
 from dashboard.views.gate import gate_page, gates_page
+from dashboard.views.gate_past import of_product
 
 
 def _page(run: RunData, chosen: session.Choice) -> Page:
@@ -12,9 +13,8 @@ def _page(run: RunData, chosen: session.Choice) -> Page:
     gate = controls.choice("Gate", "gate", titles, "All gates")
     if not gate:
         return gates_page(run, stage=chosen.stage)
-    past = session.gates(gate)
-    ours = chosen.runs.loc[chosen.runs["product"] == run.product, "key"]
-    return gate_page(run, gate, past[past["run"].isin(ours)], stage=chosen.stage)
+    past = of_product(session.gates(gate), chosen.runs, run.product)
+    return gate_page(run, gate, past, stage=chosen.stage)
 
 
 draw.run_page("gate", "Release gates", _page)

@@ -17,6 +17,11 @@ from dashboard.views.verdicts import RESULTS, GateRow
 PAST = 100
 
 
+def of_product(history: pd.DataFrame, runs: pd.DataFrame, product: str) -> pd.DataFrame:
+    """Return the results of a gate in a product's runs: others share its id, but no limits."""
+    return history[history["run"].isin(runs.loc[runs["product"] == product, "key"])]
+
+
 def past_section(run: RunData, row: GateRow, history: pd.DataFrame) -> Section:
     """Return the gate's value in the runs of the index; `history` has the newest first."""
     title = "This gate over the runs"

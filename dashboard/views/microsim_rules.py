@@ -10,15 +10,14 @@ from dashboard.blocks import Cell
 from dashboard.run_data import RunData, pointer
 from dashboard.units import NOTHING, shown, words
 from dashboard.views.lookup import GATES, gate_at, gate_status, place_of
+from dashboard.views.verdicts import COMPARED
 
 # The measures that the plan judges, as the gates name them.
 JUDGED = {"fiscal": "Budget", "household_net_income": "Household net income"}
 BLUNT = "non-discriminating: the tolerance is larger than the incumbent's whole effect"
 _WHICH = {"max": "whichever is larger", "min": "whichever is smaller"}
 # A message that says no more than value and limit beside it do: "7.5e+09 is more than 5e+09".
-_PLAIN = re.compile(
-    r"\S+ is (?:not )?(?:below|no more than|more than|within|at least|less than) \S+"
-)
+_PLAIN = re.compile(rf"\S+{COMPARED.pattern}\S+")
 
 
 def measure_of(run: RunData, name: str) -> Mapping[str, str]:
