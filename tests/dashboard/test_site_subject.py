@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from dashboard.export import export_site
 from dashboard.index import Index
 from dashboard.indexing import update_index
 from dashboard.site_files import MARKER
+from dashboard.site_subject import subject_of
 
 pytestmark = pytest.mark.usefixtures("bare")
 
@@ -113,3 +115,13 @@ def test_the_stage_is_that_of_the_published_candidate_unless_it_is_named(tmp_pat
     assert export_site(index, tmp_path / "b", stage="default").stage == "default"
     summary = (tmp_path / "a/summary.md").read_text()
     assert summary.startswith("# mp-national, stage beta: ")
+
+
+def test_the_history_of_a_gate_is_of_one_product(tmp_path: Path) -> None:
+    for product in ("mp-national", "mp-local-fast"):
+        write_run(tmp_path / "runs", product, targets=12, product=product)
+    update_index([tmp_path / "runs"], tmp_path / "index.duckdb")
+    with closing(Index.open(tmp_path / "index.duckdb")) as index:
+        subject = subject_of(index, "mp-national", "mp-national", None)
+        assert len(index.gates(gate="loss.broad")) == 2
+        assert [*subject.gate_history("loss.broad")["run"]] == [subject.run.key]
